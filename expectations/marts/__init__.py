@@ -1,0 +1,1 @@
+"""What is expected of the marts, before they are published: one module a mart."""

@@ -1,0 +1,14 @@
+"""Exchange rates."""
+
+from expectations.raw.contract_table import contract_table
+
+exchange_rates = contract_table(
+    "exchange_rates",
+    columns=(
+        "rate_on",
+        "currency",
+        "rate",
+    ),
+    event_time="rate_on",
+    numbers=("rate",),
+)

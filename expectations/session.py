@@ -1,0 +1,98 @@
+"""Great Expectations over one DuckDB file, read-only, and nothing left open behind.
+
+Imports Great Expectations (seconds): import this module inside functions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import great_expectations as gx
+from great_expectations.data_context.types.base import ProgressBarsConfig
+
+from expectations.persisted_connections import persist_duckdb_connections
+
+if TYPE_CHECKING:
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+    from great_expectations.expectations.expectation import Expectation
+
+DUCKDB_URL = "duckdb:///{path}?access_mode=read_only"
+
+
+class Session:
+    """One connection to the file under test, and the context that validates over it."""
+
+    def __init__(self, file: Path, attached: Path | None = None) -> None:
+        """Connect.
+
+        Args:
+            file: The DuckDB file with the tables under test.
+            attached: Another DuckDB file to read from in queries, under the name of the file.
+
+        Raises:
+            FileNotFoundError: If one of the files is not there.
+        """
+        for needed in filter(None, (file, attached)):
+            if not needed.is_file():
+                raise FileNotFoundError(
+                    f"{needed} is not there: nothing has been built that could be checked"
+                )
+        persist_duckdb_connections()
+        self._catalog = file.stem
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        self._source = self._context.data_sources.add_sql(
+            "warehouse",
+            connection_string=DUCKDB_URL.format(path=file.resolve()),
+            create_temp_table=False,
+        )
+        self._engine = self._source.get_execution_engine()
+        with self._engine.get_connection() as connection:
+            connection.exec_driver_sql("set TimeZone = 'UTC'")
+            if attached:
+                path = str(attached.resolve()).replace("'", "''")
+                connection.exec_driver_sql(f"attach '{path}' as {attached.stem} (read_only)")
+
+    def validate(
+        self, name: str, schema: str, table: str, expectations: list[Expectation]
+    ) -> ExpectationSuiteValidationResult:
+        """Run expectations on a table.
+
+        Args:
+            name: The suite's name.
+            schema: The table's schema.
+            table: The table or view.
+            expectations: What is expected of it.
+
+        Returns:
+            Great Expectations' result.
+
+        Raises:
+            Exception: Whatever Great Expectations raises outside of single expectations, such as for
+                a table that is not there.
+        """
+        # The catalog goes first because DuckDB calls `staging.x` ambiguous in a file staging.duckdb.
+        asset = self._source.add_table_asset(name, table_name=table, schema_name=f"{self._catalog}.{schema}")
+        batch = asset.add_batch_definition_whole_table("all").get_batch()
+        return batch.validate(gx.ExpectationSuite(name=name, expectations=expectations))
+
+    def close(self) -> None:
+        """Let go of the file: both engines that Great Expectations made, and the connection it kept."""
+        if self._engine._connection is not None:
+            self._engine._connection.close()
+            self._engine._connection = None
+        self._engine.engine.dispose()
+        self._source.get_engine().dispose()
+
+
+@contextmanager
+def session(file: Path, attached: Path | None = None) -> Iterator[Session]:
+    """Open a session and close it whatever happens; see `Session`."""
+    opened = Session(file, attached)
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,151 @@
+"""The words in which suites are written: each makes one expectation.
+
+Great Expectations is imported inside the functions, never at the top: modules with suites are loaded
+whenever somebody asks which checks exist. Only what suites use is here; add a word when a suite needs it.
+
+A query must not select personal data (names of people, addresses, handles): examples of what it finds
+are printed and kept in the audit tables. Select keys and the columns at fault.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+Parameter = str | float
+
+
+def columns_in_order(columns: Sequence[str]) -> Expectation:
+    """The table has these columns, in this order, and no others."""
+    from great_expectations.expectations.core.expect_table_columns_to_match_ordered_list import (
+        ExpectTableColumnsToMatchOrderedList,
+    )
+
+    return ExpectTableColumnsToMatchOrderedList(column_list=list(columns))
+
+
+def never_null(column: str) -> Expectation:
+    """The column has a value in every row."""
+    from great_expectations.expectations.core.expect_column_values_to_not_be_null import (
+        ExpectColumnValuesToNotBeNull,
+    )
+
+    return ExpectColumnValuesToNotBeNull(column=column)
+
+
+def between(column: str, low: float | None = None, high: float | None = None) -> Expectation:
+    """Every value lies within the bounds, which are included; nulls are let pass."""
+    from great_expectations.expectations.core.expect_column_values_to_be_between import (
+        ExpectColumnValuesToBeBetween,
+    )
+
+    return ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high)
+
+
+def share(column: str) -> Expectation:
+    """Every value lies in [0, 1]; nulls are let pass."""
+    return between(column, 0, 1)
+
+
+def not_below(column: str, other: str) -> Expectation:
+    """In every row that has both, the value of `column` is at least that of `other`."""
+    from great_expectations.expectations.core.expect_column_pair_values_a_to_be_greater_than_b import (
+        ExpectColumnPairValuesAToBeGreaterThanB,
+    )
+
+    return ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A=column, column_B=other, or_equal=True, ignore_row_if="either_value_is_missing"
+    )
+
+
+def text_length(column: str, characters: int) -> Expectation:
+    """Every text has this many characters; nulls are let pass."""
+    from great_expectations.expectations.core.expect_column_value_lengths_to_equal import (
+        ExpectColumnValueLengthsToEqual,
+    )
+
+    return ExpectColumnValueLengthsToEqual(column=column, value=characters)
+
+
+def no_rows(
+    name: str, columns: Sequence[str], query: str, parameters: Mapping[str, Parameter] | None = None
+) -> Expectation:
+    """A query over the table finds nothing.
+
+    Args:
+        name: What is expected, as a snake case sentence that begins with `expect_`.
+        columns: The columns that the expectation is about.
+        query: A select statement over `batch` (the table under test) that returns what should not be.
+            A query over aggregates says how many rows a line stands for in a column `unexpected_count`,
+            and of how many in `element_count`.
+        parameters: Values for the `:names` in the query.
+
+    Returns:
+        The expectation.
+
+    Raises:
+        KeyError: If the query names a parameter that is not given.
+    """
+    from expectations.rows import ExpectNoRows, framed
+
+    return ExpectNoRows(
+        unexpected_rows_query=framed(bound(textwrap.dedent(query), parameters or {})),
+        meta={"name": name, "columns": list(columns)},
+    )
+
+
+def bound(query: str, parameters: Mapping[str, Parameter]) -> str:
+    """Put literals in the place of a query's `:names`; casts (`::`) and times in text stay as they are.
+
+    Args:
+        query: SQL.
+        parameters: Name -> text or number.
+
+    Returns:
+        The SQL with literals.
+
+    Raises:
+        KeyError: If a parameter is missing.
+    """
+
+    def literal(match: re.Match[str]) -> str:
+        value = parameters[match.group(1)]
+        return repr(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"
+
+    return re.sub(r"(?<![:\w]):([a-z_]+)\b", literal, query)
+
+
+def readable(column: str, sql_type: str, share_max: float, rows_tolerated: float) -> Expectation:
+    """Nearly all values that are given can be read as a type, whatever type the file has them in.
+
+    Single bad values go to quarantine later; this is for a feed that changed its format.
+
+    Args:
+        column: The column.
+        sql_type: The type to read it as.
+        share_max: Largest share of unreadable values, in [0, 1].
+        rows_tolerated: Up to this many unreadable values are let pass, whatever their share.
+
+    Returns:
+        The expectation.
+    """
+    query = """
+        select
+            count(*) filter (where try_cast(:column as :type) is null) as unexpected_count,
+            count(*) as element_count,
+            any_value(cast(:column as varchar)) filter (where try_cast(:column as :type) is null) as example
+        from batch
+        where :column is not null
+        having unexpected_count > :rows_tolerated and unexpected_count > :share_max * element_count
+    """
+    return no_rows(
+        f"expect_{column}_to_be_readable",
+        [column],
+        query.replace(":column", f'"{column}"').replace(":type", sql_type),
+        {"share_max": share_max, "rows_tolerated": rows_tolerated},
+    )

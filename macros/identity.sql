@@ -1,0 +1,57 @@
+{#- Identity: how a row names a person. A key is `<type>:<value>`; types contain no colon, so keys cannot collide. -#}
+{#- The identifier columns of the raw contract, in the order of seed identifier_rules (strongest first). -#}
+{% macro identifier_types() -%}
+    {{ return(["customer_ref", "user_id", "loyalty_id", "email", "phone", "handle", "anonymous_id"]) }}
+{%- endmacro %}
+
+{#- Key of one identifier column; null where the column is null. -#}
+{% macro identifier_key(type, column=none) -%}
+    '{{ type }}:' || {{ column or type }}
+{%- endmacro %}
+
+{#- Key of the strongest identifier that a row carries. `columns` are those of the identifier columns that its
+    table has. Blocked values (role mailboxes, placeholders: seed blocked_identifiers) name nobody. -#}
+{% macro leading_identifier_key(columns) -%}
+    coalesce(
+        {%- for type in identifier_types() if type in columns %}
+        {{ allowed_identifier(type) }}{{ "," if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- Key of an identifier column unless its value is blocked. The seed is read when the model is compiled: it
+    holds a handful of rows, and a literal list costs nothing per row. -#}
+{% macro allowed_identifier(type, column=none) -%}
+    {%- set column = column or type -%}
+    {%- set blocked = [] -%}
+    {%- set seed = ref("blocked_identifiers") -%}
+    {%- if execute and load_relation(seed) is not none -%}
+        {%- set query -%}
+            select identifier_value from {{ seed }} where identifier_type = '{{ type }}' order by 1
+        {%- endset -%}
+        {%- set blocked = run_query(query).columns[0].values() -%}
+    {%- endif -%}
+    {%- if blocked | length > 0 -%}
+        case
+            when {{ column }} not in (
+                {%- for value in blocked %}'{{ value | string | replace("'", "''") }}'{{ ", " if not loop.last }}{% endfor -%}
+            )
+            then {{ identifier_key(type, column) }}
+        end
+    {%- else -%} {{ identifier_key(type, column) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Keyed hash of an identifier key: what the marts show instead of the identifier. `hash_key` is a column that
+    holds the warehouse's private key. 128 bits of HMAC-like sha-256, as 32 hex digits. -#}
+{% macro identifier_hash(identifier_key, hash_key="hash_key") -%}
+    {{ return(adapter.dispatch("identifier_hash", "engagement_warehouse")(identifier_key, hash_key)) }}
+{%- endmacro %}
+
+{% macro default__identifier_hash(identifier_key, hash_key) -%}
+    substr(sha2({{ hash_key }} || sha2({{ hash_key }} || {{ identifier_key }}, 256), 256), 1, 32)
+{%- endmacro %}
+
+{% macro duckdb__identifier_hash(identifier_key, hash_key) -%}
+    substr(sha256({{ hash_key }} || sha256({{ hash_key }} || {{ identifier_key }})), 1, 32)
+{%- endmacro %}

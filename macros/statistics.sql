@@ -1,0 +1,17 @@
+{#- Statistics that no engine has built in. -#}
+{#- Bound of the Wilson score interval of a share (0-1) observed in `trials` trials; null without trials.
+    Source: Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference. -#}
+{% macro wilson_bound(share, trials, z, upper) -%}
+    case
+        when {{ trials }} > 0
+        then
+            (
+                {{ share }} + {{ z }} * {{ z }} / (2.0 * {{ trials }})
+                {{ "+" if upper else "-" }} {{ z }} * sqrt(
+                    {{ share }} * (1 - {{ share }}) / {{ trials }}
+                    + {{ z }} * {{ z }} / (4.0 * {{ trials }} * {{ trials }})
+                )
+            )
+            / (1 + {{ z }} * {{ z }} / {{ trials }})
+    end
+{%- endmacro %}

@@ -1,0 +1,41 @@
+{{ config(materialized="view") }}
+-- Links that another system resolved (a CRM merge, a login service): two identifiers
+-- of one person.
+-- Grain: one row per identity_links row whose ends are both allowed.
+with
+
+    links as (select * from {{ ref("stg_identity__links") }}),
+
+    keyed as (
+        select
+            link_id,
+            case
+                {%- for type in identifier_types() %}
+                    when left_type = '{{ type }}'
+                    then {{ allowed_identifier(type, "left_value") }}
+                {%- endfor %}
+            end as left_key,
+            left_type,
+            case
+                {%- for type in identifier_types() %}
+                    when right_type = '{{ type }}'
+                    then {{ allowed_identifier(type, "right_value") }}
+                {%- endfor %}
+            end as right_key,
+            right_type,
+            coalesce(observed_at, loaded_at) as seen_at
+        from links
+    ),
+
+    final as (
+        select *
+        from keyed
+        where
+            left_key is not null
+            and right_key is not null
+            and left_key <> right_key
+            and seen_at < {{ as_of_end() }}
+    )
+
+select *
+from final

@@ -1,0 +1,70 @@
+{{ config(materialized="view") }}
+-- Messages that reached a customer. Grain: one staged sending or delivery. A delivery
+-- is evidence of its sending, not
+-- a second touch, and a sending that bounced reached nobody.
+with
+
+    events as (select * from {{ ref("stg_messages__events") }}),
+
+    types as (
+        select *
+        from {{ ref("interaction_types") }}
+        where source_table = 'message_events'
+    ),
+
+    relevant as (
+        select
+            events.*,
+            types.route,
+            {{ leading_identifier_key(["customer_ref", "email", "phone"]) }}
+            as identity_key,
+            coalesce(events.campaign_id, '') as match_campaign_id
+        from events
+        inner join types on events.event_name = types.event_name
+        where types.route = 'touch' or events.event_name = 'bounced'
+    ),
+
+    neighbours as (
+        select
+            *,
+            max(case when event_name = 'sent' then occurred_at end) over (
+                partition by message_channel, identity_key, match_campaign_id
+                order by occurred_at
+                range between unbounded preceding and current row
+            ) as last_sent_at,
+            min(case when event_name = 'bounced' then occurred_at end) over (
+                partition by message_channel, identity_key, match_campaign_id
+                order by occurred_at
+                range between current row and unbounded following
+            ) as next_bounced_at
+        from relevant
+    ),
+
+    final as (
+        select
+            'message_events:' || event_id as touch_id,
+            'message_events' as source_table,
+            event_id as source_key,
+            identity_key,
+            message_channel as channel,
+            campaign_id,
+            occurred_at as touched_at,
+            coalesce(is_date_only, false) as is_date_only,
+            loaded_at,
+            case
+                when
+                    event_name = 'delivered'
+                    and {{ seconds_between("last_sent_at", "occurred_at") }}
+                    <= 86400 * {{ threshold("delivery_match_days") }}
+                then 'same_message'
+                when
+                    {{ seconds_between("occurred_at", "next_bounced_at") }}
+                    <= 86400 * {{ threshold("bounce_match_days") }}
+                then 'bounced'
+            end as exclusion_reason
+        from neighbours
+        where route = 'touch'
+    )
+
+select *
+from final

@@ -1,0 +1,82 @@
+-- How much of a customer's tenure was covered by open prompt windows: under constant
+-- mailing anything looks prompted.
+-- Grain: customer and snapshot date.
+with
+
+    snapshots as (select * from {{ ref("int_snapshots__customers") }}),
+
+    months as (select * from {{ ref("int_calendar__months") }}),
+
+    states as (
+        select customer_id, state_at, state_ends_at
+        from {{ ref("int_prompts__states") }}
+        where open_touch_id is not null
+    ),
+
+    customers as (select distinct customer_id, first_active_on from snapshots),
+
+    month_bounds as (
+        select
+            month_start,
+            {{ business_day_start("month_start") }} as starts_at,
+            {{ business_day_start("(snapshot_date + 1)") }} as ends_at
+        from months
+    ),
+
+    covered as (
+        select
+            states.customer_id,
+            month_bounds.month_start,
+            greatest(
+                states.state_at,
+                month_bounds.starts_at,
+                {{ business_day_start("customers.first_active_on") }}
+            ) as covered_from,
+            least(states.state_ends_at, month_bounds.ends_at) as covered_until
+        from states
+        inner join customers on states.customer_id = customers.customer_id
+        inner join
+            month_bounds
+            on states.state_at < month_bounds.ends_at
+            and states.state_ends_at > month_bounds.starts_at
+    ),
+
+    covered_months as (
+        select
+            customer_id,
+            month_start,
+            sum(
+                {{ seconds_between("covered_from", "covered_until") }}
+            ) as covered_seconds
+        from covered
+        where covered_until > covered_from
+        group by customer_id, month_start
+    ),
+
+    final as (
+        select
+            snapshots.customer_id,
+            snapshots.snapshot_date,
+            coalesce(
+                sum(covered_months.covered_seconds) over (
+                    partition by snapshots.customer_id
+                    order by snapshots.month_start
+                    rows between unbounded preceding and current row
+                ),
+                0
+            )
+            / {{
+                seconds_between(
+                    business_day_start("snapshots.first_active_on"),
+                    business_day_start("(snapshots.snapshot_date + 1)"),
+                )
+            }} as saturation
+        from snapshots
+        left join
+            covered_months
+            on snapshots.customer_id = covered_months.customer_id
+            and snapshots.month_start = covered_months.month_start
+    )
+
+select *
+from final

@@ -1,0 +1,47 @@
+-- Active days in the 7, 28 and 90 days that end with a snapshot date. Grain: customer
+-- and snapshot date with any.
+with
+
+    active_days as (
+        select customer_id, active_on, active_month
+        from {{ ref("int_interactions__active_days") }}
+    ),
+
+    months as (
+        select month_start, snapshot_date from {{ ref("int_calendar__months") }}
+    ),
+
+    -- 90 days touch the snapshots of at most four months
+    offsets as (
+        select generated_number - 1 as months_later
+        from ({{ dbt.generate_series(4) }}) as numbers
+    ),
+
+    placed as (
+        select
+            active_days.customer_id,
+            months.snapshot_date,
+            {{ days_between("active_days.active_on", "months.snapshot_date") }}
+            as age_days
+        from active_days
+        cross join offsets
+        inner join
+            months
+            on months.month_start
+            = {{ add_months("active_days.active_month", "offsets.months_later") }}
+    ),
+
+    final as (
+        select
+            customer_id,
+            snapshot_date,
+            sum(case when age_days < 7 then 1 else 0 end) as active_days_7,
+            sum(case when age_days < 28 then 1 else 0 end) as active_days_28,
+            count(*) as active_days_90
+        from placed
+        where age_days < 90
+        group by customer_id, snapshot_date
+    )
+
+select *
+from final

@@ -1,0 +1,121 @@
+-- What customers did on a day, added up: the additive ground on which the engagement
+-- facts stand. An order that is
+-- cancelled counts on the day it was placed and is taken back on the day it was
+-- cancelled, so that the totals of any
+-- earlier day stay what they were. What a system did is no act of the customer and is
+-- left out.
+-- Grain: customer, business day, channel, interaction type, context and prompt rule.
+with
+
+    interactions as (
+        select * from {{ ref("fct_interactions") }} where prompt_status <> 'system'
+    ),
+
+    cancelled_orders as (
+        select order_id, amount, {{ business_day("cancelled_at") }} as cancelled_on
+        from {{ ref("int_orders__valued") }}
+        where cancelled_at is not null
+    ),
+
+    acts as (
+        select
+            interactions.customer_id,
+            interactions.occurred_on as active_on,
+            interactions.channel,
+            interactions.interaction_type,
+            interactions.context,
+            interactions.prompt_status,
+            interactions.prompt_rule,
+            count(*) as interactions,
+            sum(
+                case
+                    when interactions.visit_id = interactions.interaction_id
+                    then 1
+                    else 0
+                end
+            ) as visits,
+            sum(
+                case when interactions.in_promotion then 1 else 0 end
+            ) as promotion_interactions,
+            sum(
+                case when interactions.is_offline then 1 else 0 end
+            ) as offline_interactions,
+            sum(interactions.weight) as weighted_interactions,
+            sum(interactions.engaged_seconds) as engaged_seconds,
+            sum(
+                case when interactions.interaction_type = 'order' then 1 else 0 end
+            ) as orders,
+            sum(coalesce(cancelled_orders.amount, interactions.revenue)) as revenue
+        from interactions
+        left join
+            cancelled_orders
+            on interactions.order_id = cancelled_orders.order_id
+            and interactions.interaction_type = 'order'
+        group by 1, 2, 3, 4, 5, 6, 7
+    ),
+
+    reversals as (
+        select
+            interactions.customer_id,
+            cancelled_orders.cancelled_on as active_on,
+            interactions.channel,
+            interactions.interaction_type,
+            interactions.context,
+            interactions.prompt_status,
+            interactions.prompt_rule,
+            count(*) as orders,
+            sum(cancelled_orders.amount) as revenue
+        from cancelled_orders
+        inner join
+            interactions
+            on cancelled_orders.order_id = interactions.order_id
+            and interactions.interaction_type = 'order'
+        group by 1, 2, 3, 4, 5, 6, 7
+    ),
+
+    unioned as (
+        select *
+        from acts
+        union all
+        select
+            customer_id,
+            active_on,
+            channel,
+            interaction_type,
+            context,
+            prompt_status,
+            prompt_rule,
+            0 as interactions,
+            0 as visits,
+            0 as promotion_interactions,
+            0 as offline_interactions,
+            0 as weighted_interactions,
+            0 as engaged_seconds,
+            - orders as orders,
+            - revenue as revenue
+        from reversals
+    ),
+
+    final as (
+        select
+            customer_id,
+            active_on,
+            channel,
+            interaction_type,
+            context,
+            prompt_status,
+            prompt_rule,
+            cast(sum(interactions) as bigint) as interactions,
+            cast(sum(visits) as bigint) as visits,
+            cast(sum(promotion_interactions) as bigint) as promotion_interactions,
+            cast(sum(offline_interactions) as bigint) as offline_interactions,
+            cast(sum(weighted_interactions) as double) as weighted_interactions,
+            cast(coalesce(sum(engaged_seconds), 0) as double) as engaged_seconds,
+            cast(sum(orders) as bigint) as orders,
+            cast(coalesce(sum(revenue), 0) as decimal(18, 4)) as revenue
+        from unioned
+        group by 1, 2, 3, 4, 5, 6, 7
+    )
+
+select *
+from final

@@ -1,0 +1,464 @@
+"""The raw zone, a folder of files that loaders write, as views of schema ``raw``.
+
+Two steps, so that nothing is written before everything was looked at. ``inspect`` finds the files of every
+contract table and holds them against the contract; ``open_views`` makes the views over what was found. A view
+gives a table's columns in the contract's order with their types as in the files (text formats: all text), so
+that a scan casts nothing; what a value means is decided in staging. The zone itself is never written to.
+"""
+# ruff: noqa: S608 - names and paths are quoted; values do not enter the text of a query.
+
+import csv
+import gzip
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import duckdb
+
+from warehouse.contract import DataType, RawColumn, RawContract, RawTable
+
+FileFormat = Literal["parquet", "csv", "json"]
+
+_FORMATS: Final[Mapping[str, FileFormat]] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".json": "json",
+    ".json.gz": "json",
+    ".jsonl": "json",
+    ".jsonl.gz": "json",
+    ".ndjson": "json",
+    ".ndjson.gz": "json",
+}
+_CONTRACT_TYPES: Final[Mapping[DataType, str]] = {
+    "varchar": "VARCHAR",
+    "timestamp": "TIMESTAMP",
+    "date": "DATE",
+    "double": "DOUBLE",
+    "integer": "BIGINT",
+    "boolean": "BOOLEAN",
+    "decimal": "DECIMAL(18,4)",
+}
+_INTEGERS: Final = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+)
+_FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
+_TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
+_OTHER_TYPES: Final = frozenset({"VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE"})
+_FILE_COLUMN: Final = "__raw_zone_file"
+
+
+class RawZoneError(RuntimeError):
+    """The raw zone cannot be used; the message names file, table and column, and says what to do."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file of a raw table.
+
+    Attributes:
+        path: Absolute path.
+        format: How it is read.
+        columns: Name as spelled in the file to DuckDB's type, in the order of the file.
+    """
+
+    path: Path
+    format: FileFormat
+    columns: Mapping[str, str]
+
+    def spelled(self, column: str) -> str | None:
+        """How the file spells a contract column: exactly, else in other case; None if it has none."""
+        if column in self.columns:
+            return column
+        return next((name for name in self.columns if name.casefold() == column), None)
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """What the raw zone holds of one contract table.
+
+    Attributes:
+        table: The contract table.
+        files: Its files, sorted by path; none if the company does not have the channel.
+        columns: Every contract column to its type in the view.
+        missing_columns: Optional contract columns that no file has; null in the view.
+        extra_columns: Columns of the files that the contract does not know; kept out of the view.
+        ignored_files: Files in the folder that are of no known format, as paths relative to the zone.
+        rows: Number of rows, all versions counted.
+        last_loaded_at: Latest ``loaded_at``, naive UTC; None without a row or a readable time.
+    """
+
+    table: RawTable
+    files: tuple[RawFile, ...]
+    columns: Mapping[str, str]
+    missing_columns: tuple[str, ...]
+    extra_columns: tuple[str, ...]
+    ignored_files: tuple[str, ...]
+    rows: int
+    last_loaded_at: datetime | None
+
+    @property
+    def formats(self) -> tuple[FileFormat, ...]:
+        """Formats of the files, sorted, each once."""
+        return tuple(sorted({file.format for file in self.files}))
+
+
+@dataclass(frozen=True)
+class RawZone:
+    """A raw zone that was held against the contract.
+
+    Attributes:
+        path: The folder, absolute.
+        tables: One entry per contract table, in the contract's order, absent ones included.
+        unknown_entries: Names in the zone that are no contract table; nobody reads them.
+    """
+
+    path: Path
+    tables: tuple[TableFiles, ...]
+    unknown_entries: tuple[str, ...]
+
+
+def inspect(raw: Path, contract: RawContract, time_zones: Mapping[str, str] | None = None) -> RawZone:
+    """Find the files of every contract table and hold them against the contract.
+
+    Reads the column names of every file, and every row once for count and latest load, so that a broken file
+    shows here. Names that start with ``.`` or ``_`` or end with ``.tmp`` are passed over, folders too.
+
+    Args:
+        raw: The raw zone.
+        contract: What it should hold.
+        time_zones: Raw table to the IANA time zone of its timestamps without an offset; default UTC.
+
+    Raises:
+        RawZoneError: There is no raw zone, it holds no contract table, a file cannot be read, or a file lacks
+            a required column.
+    """
+    raw = raw.resolve()
+    if not raw.is_dir():
+        raise RawZoneError(f"There is no raw zone {raw}: name a folder that holds <table>/<files>")
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        tables = tuple(
+            _inspect_table(connection, raw, table, (time_zones or {}).get(table.name, "UTC"))
+            for table in contract.values()
+        )
+    if not any(table.files for table in tables):
+        raise RawZoneError(
+            f"The raw zone {raw} holds no file of a known table: land files such as "
+            f"orders/2024-01-01.parquet; known tables are {', '.join(sorted(contract))}"
+        )
+    unknown = sorted(
+        entry.name for entry in raw.iterdir() if entry.name not in contract and not _is_hidden(entry.name)
+    )
+    return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
+
+
+def open_views(database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_key: str) -> None:
+    """Make schema ``raw`` in one DuckDB file: a view per contract table, and the private key.
+
+    A table without files becomes an empty view of the contract's types. Every view ends with ``source_file``,
+    the path of a row's file relative to the zone. All of it is written or nothing.
+
+    Args:
+        database: The file, made if it is not there, or a connection to it.
+        zone: What was found.
+        hash_key: The warehouse's private key for hashing identifiers; stored as the only row of
+            ``raw.hash_key``.
+    """
+    if isinstance(database, Path):
+        with duckdb.connect(str(database)) as connection:
+            open_views(connection, zone, hash_key)
+        return
+    database.execute("begin")
+    try:
+        database.execute("create schema if not exists raw")
+        for files in zone.tables:
+            query = _query(zone.path, files.table, files.files, files.columns)
+            database.execute(f"create or replace view raw.{_quoted(files.table.name)} as {query}")
+        database.execute("create or replace table raw.hash_key (hash_key varchar not null)")
+        database.execute("insert into raw.hash_key values (?)", [hash_key])
+        database.execute("commit")
+    except duckdb.Error:
+        database.execute("rollback")
+        raise
+
+
+def _inspect_table(
+    connection: duckdb.DuckDBPyConnection, raw: Path, table: RawTable, time_zone: str
+) -> TableFiles:
+    paths, ignored = _list_files(raw / table.name)
+    files = tuple(_read_header(connection, raw, table, path, format_) for path, format_ in paths)
+    for file in files:
+        for column in table.required:
+            # A JSON file without a row has no keys; nothing is missing from it.
+            if file.spelled(column) is None and (file.columns or file.format != "json"):
+                raise RawZoneError(
+                    f"{file.path.relative_to(raw)}: required column {column} of raw table {table.name} is "
+                    "missing; add it to the loader's output or move the file out of the raw zone"
+                )
+    columns = {column.name: _view_type(column, files) for column in table.columns}
+    known = set(columns)
+    extra = {name for file in files for name in file.columns if name.casefold() not in known}
+    rows, last_loaded_at = _measure(connection, raw, table, files, columns, time_zone)
+    return TableFiles(
+        table=table,
+        files=files,
+        columns=columns,
+        missing_columns=tuple(
+            name for name in columns if files and all(file.spelled(name) is None for file in files)
+        ),
+        extra_columns=tuple(sorted(extra)),
+        ignored_files=tuple(str(path.relative_to(raw)) for path in ignored),
+        rows=rows,
+        last_loaded_at=last_loaded_at,
+    )
+
+
+def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]]:
+    """Files below a folder with their formats, and those of no known format; hidden ones in neither."""
+    known: list[tuple[Path, FileFormat]] = []
+    ignored: list[Path] = []
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if any(_is_hidden(part) for part in path.relative_to(folder).parts) or not path.is_file():
+            continue
+        format_ = next((found for suffix, found in _FORMATS.items() if path.name.endswith(suffix)), None)
+        if format_ is None:
+            ignored.append(path)
+        else:
+            known.append((path, format_))
+    return known, ignored
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "_")) or name.endswith(".tmp")
+
+
+def _read_header(
+    connection: duckdb.DuckDBPyConnection, raw: Path, table: RawTable, path: Path, format_: FileFormat
+) -> RawFile:
+    """Column names and types of one file.
+
+    Raises:
+        RawZoneError: The file cannot be read as what its name says.
+    """
+    try:
+        if format_ == "parquet":
+            described = connection.execute(f"describe select * from {_parquet([path])}").fetchall()
+            columns = {name: type_ for name, type_, *_ in described if name != _FILE_COLUMN}
+        elif format_ == "csv":
+            columns = dict.fromkeys(_csv_header(path), "VARCHAR")
+        else:
+            keys = connection.execute(
+                "select distinct unnest(json_keys(json)) as key "
+                "from read_json_objects(?, format = 'auto') order by key",
+                [_glob_free(path)],
+            )
+            columns = {key: "VARCHAR" for (key,) in keys.fetchall()}
+    except (duckdb.Error, OSError, EOFError, ValueError, csv.Error) as error:
+        raise _unreadable(raw, table, path, error) from error
+    return RawFile(path=path, format=format_, columns=columns)
+
+
+def _csv_header(path: Path) -> list[str]:
+    """Names in the first line of a CSV file.
+
+    Raises:
+        ValueError: There is no header, or a name stands in it twice; also for text that is not UTF-8.
+    """
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        header = next(csv.reader(lines), None)
+    if not header:
+        raise ValueError("it has no header line")
+    names = [name.strip() for name in header]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"column {twice[0]} stands twice in its header")
+    return names
+
+
+def _view_type(column: RawColumn, files: Iterable[RawFile]) -> str:
+    """Type of a contract column in the view: the files' own if they agree, else one that loses nothing."""
+    found = {
+        _plain_type(file.columns[name]) for file in files if (name := file.spelled(column.name)) is not None
+    }
+    if not found:
+        return _CONTRACT_TYPES[column.data_type]
+    if len(found) == 1:
+        return found.pop()
+    if found <= _INTEGERS:
+        return "BIGINT"
+    if found <= _INTEGERS | _FLOATS:
+        return "DOUBLE"
+    return "VARCHAR"
+
+
+def _plain_type(type_: str) -> str:
+    """The type in which staging reads a file's type; nested and rare types are read as text."""
+    if type_ in _TIMESTAMPS:
+        return "TIMESTAMP"
+    if type_ in _INTEGERS | _FLOATS | _OTHER_TYPES or (type_.startswith("DECIMAL(") and type_.endswith(")")):
+        return type_
+    return "VARCHAR"
+
+
+def _measure(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Path,
+    table: RawTable,
+    files: Sequence[RawFile],
+    columns: Mapping[str, str],
+    time_zone: str,
+) -> tuple[int, datetime | None]:
+    """Rows and latest ``loaded_at`` (naive UTC); names the file if one cannot be read to its end."""
+    if not files:
+        return 0, None
+    zone = time_zone.replace("'", "''")
+    type_ = columns["loaded_at"]
+    if type_ == "TIMESTAMP WITH TIME ZONE":
+        loaded_at = "loaded_at at time zone 'UTC'"
+    elif type_ == "VARCHAR":
+        loaded_at = (
+            "case when regexp_matches(loaded_at, ':[0-9.]+ *[-+A-Za-z]') "
+            "then try_cast(regexp_replace(loaded_at, ' ([-+])', '\\1') as timestamptz) at time zone 'UTC' "
+            f"else (try_cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC' end"
+        )
+    elif type_ in {"TIMESTAMP", "DATE"}:
+        loaded_at = f"(cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC'"
+    else:
+        loaded_at = "cast(null as timestamp)"
+
+    def measured(some: Sequence[RawFile]) -> tuple[int, datetime | None]:
+        query = f"select count(*), max({loaded_at}) from ({_query(raw, table, some, columns)})"
+        row = connection.execute(query).fetchone()
+        assert row is not None  # noqa: S101 - an aggregate without groups has one row
+        return row[0], row[1]
+
+    try:
+        return measured(files)
+    except duckdb.Error as error:
+        for file in files:
+            try:
+                measured([file])
+            except duckdb.Error as cause:
+                raise _unreadable(raw, table, file.path, cause) from cause
+        raise RawZoneError(f"Raw table {table.name} cannot be read: {_told(error)}") from error
+
+
+def _query(raw: Path, table: RawTable, files: Sequence[RawFile], columns: Mapping[str, str]) -> str:
+    """The query of a table's view: one scan per group of like files."""
+    scans = [_scan(raw, table, group, columns) for group in _groups(table, files)]
+    if scans:
+        return " union all ".join(scans)
+    empty = [f"cast(null as {type_}) as {_quoted(name)}" for name, type_ in columns.items()]
+    return f"select {', '.join(empty)}, cast(null as varchar) as source_file where false"
+
+
+def _groups(table: RawTable, files: Iterable[RawFile]) -> Iterator[list[RawFile]]:
+    """Files that one scan can read: same format, same columns (JSON: same spelling of the contract's)."""
+    groups: dict[tuple[object, ...], list[RawFile]] = {}
+    for file in files:
+        if file.format == "json":
+            signature: tuple[object, ...] = tuple(
+                name
+                for column in table.columns
+                if (name := file.spelled(column.name)) not in {None, column.name}
+            )
+        else:
+            signature = tuple(file.columns.items())
+        groups.setdefault((file.format, *signature), []).append(file)
+    yield from groups.values()
+
+
+def _scan(raw: Path, table: RawTable, group: Sequence[RawFile], columns: Mapping[str, str]) -> str:
+    """A select of the contract's columns, in their types in the view, from files that one scan can read."""
+    types = {name: type_ for file in group for name, type_ in file.columns.items()}
+    read: dict[str, str] = {}
+    for column in table.columns:
+        spelled = next((name for file in group if (name := file.spelled(column.name)) is not None), None)
+        if spelled is not None:
+            read[column.name] = spelled
+    paths = [file.path for file in group]
+    if group[0].format == "parquet":
+        reader = _parquet(paths)
+    elif group[0].format == "csv":
+        reader = _csv(paths, tuple(group[0].columns))
+    else:
+        reader = _json(paths, tuple(read.values()))
+    select = []
+    for name, type_ in columns.items():
+        if name not in read:
+            value = f"cast(null as {type_})"
+        elif types[read[name]] == type_:
+            value = _quoted(read[name])
+        else:
+            value = f"cast({_quoted(read[name])} as {type_})"
+        select.append(f"{value} as {_quoted(name)}")
+    # An absolute path would tell where the machine keeps its data, and differ from machine to machine.
+    select.append(f"substr({_FILE_COLUMN}, {len(str(raw)) + 2}) as source_file")
+    return f"select {', '.join(select)} from {reader}"
+
+
+def _parquet(paths: Sequence[Path]) -> str:
+    return (
+        f"read_parquet({_list(paths)}, filename = '{_FILE_COLUMN}', hive_partitioning = false, "
+        "binary_as_string = true)"
+    )
+
+
+def _csv(paths: Sequence[Path], header: Sequence[str]) -> str:
+    """Reads text as text: nothing about the file is guessed."""
+    return (
+        f"read_csv({_list(paths)}, columns = {_text_columns(header)}, auto_detect = false, header = true, "
+        f"delim = ',', quote = '\"', escape = '\"', filename = '{_FILE_COLUMN}', hive_partitioning = false)"
+    )
+
+
+def _json(paths: Sequence[Path], keys: Sequence[str]) -> str:
+    """Reads every value as text, a nested one as its JSON."""
+    # A reader needs at least one column; files without any row have none.
+    return (
+        f"read_json({_list(paths)}, columns = {_text_columns(keys or ('loaded_at',))}, format = 'auto', "
+        f"filename = '{_FILE_COLUMN}', hive_partitioning = false)"
+    )
+
+
+def _text_columns(names: Sequence[str]) -> str:
+    return "{" + ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in names) + "}"
+
+
+def _list(paths: Sequence[Path]) -> str:
+    return "[" + ", ".join(_literal(_glob_free(path)) for path in paths) + "]"
+
+
+def _glob_free(path: Path) -> str:
+    """The path as a pattern that matches itself only."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> RawZoneError:
+    return RawZoneError(
+        f"{path.relative_to(raw)}: file of raw table {table.name} cannot be read ({_told(error)}); "
+        "land it again or move it out of the raw zone"
+    )
+
+
+def _told(error: Exception) -> str:
+    """What a reader's error says, in one line, without the row it quotes: rows hold personal data."""
+    said: list[str] = []
+    for line in str(error).splitlines():
+        if line.startswith(("Possible fixes", "LINE ")) or not line.strip():
+            break
+        if not line.startswith("Original Line"):
+            said.append(line.strip())
+    return "; ".join(said) or type(error).__name__

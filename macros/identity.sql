@@ -1,7 +1,19 @@
 {#- Identity: how a row names a person. A key is `<type>:<value>`; types contain no colon, so keys cannot collide. -#}
 {#- The identifier columns of the raw contract, in the order of seed identifier_rules (strongest first). -#}
 {% macro identifier_types() -%}
-    {{ return(["customer_ref", "user_id", "loyalty_id", "email", "phone", "handle", "anonymous_id"]) }}
+    {{
+        return(
+            [
+                "customer_ref",
+                "user_id",
+                "loyalty_id",
+                "email",
+                "phone",
+                "handle",
+                "anonymous_id",
+            ]
+        )
+    }}
 {%- endmacro %}
 
 {#- Key of one identifier column; null where the column is null. -#}
@@ -14,7 +26,7 @@
 {% macro leading_identifier_key(columns) -%}
     coalesce(
         {%- for type in identifier_types() if type in columns %}
-        {{ allowed_identifier(type) }}{{ "," if not loop.last }}
+            {{ allowed_identifier(type) }}{{ "," if not loop.last }}
         {%- endfor %}
     )
 {%- endmacro %}
@@ -33,9 +45,12 @@
     {%- endif -%}
     {%- if blocked | length > 0 -%}
         case
-            when {{ column }} not in (
-                {%- for value in blocked %}'{{ value | string | replace("'", "''") }}'{{ ", " if not loop.last }}{% endfor -%}
-            )
+            when
+                {{ column }} not in (
+                    {%- for value in blocked %}
+                        '{{ escape_single_quotes(value | string) }}'{{ ", " if not loop.last }}
+                    {% endfor -%}
+                )
             then {{ identifier_key(type, column) }}
         end
     {%- else -%} {{ identifier_key(type, column) }}
@@ -45,13 +60,25 @@
 {#- Keyed hash of an identifier key: what the marts show instead of the identifier. `hash_key` is a column that
     holds the warehouse's private key. 128 bits of HMAC-like sha-256, as 32 hex digits. -#}
 {% macro identifier_hash(identifier_key, hash_key="hash_key") -%}
-    {{ return(adapter.dispatch("identifier_hash", "engagement_warehouse")(identifier_key, hash_key)) }}
+    {{
+        return(
+            adapter.dispatch("identifier_hash", "engagement_warehouse")(
+                identifier_key, hash_key
+            )
+        )
+    }}
 {%- endmacro %}
 
 {% macro default__identifier_hash(identifier_key, hash_key) -%}
-    substr(sha2({{ hash_key }} || sha2({{ hash_key }} || {{ identifier_key }}, 256), 256), 1, 32)
+    substr(
+        sha2({{ hash_key }} || sha2({{ hash_key }} || {{ identifier_key }}, 256), 256),
+        1,
+        32
+    )
 {%- endmacro %}
 
 {% macro duckdb__identifier_hash(identifier_key, hash_key) -%}
-    substr(sha256({{ hash_key }} || sha256({{ hash_key }} || {{ identifier_key }})), 1, 32)
+    substr(
+        sha256({{ hash_key }} || sha256({{ hash_key }} || {{ identifier_key }})), 1, 32
+    )
 {%- endmacro %}

@@ -14,10 +14,15 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from expectations.thresholds import Thresholds
+
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 Parameter = str | float
+
+ROUNDING = 1e-9
+"""What the arithmetic of floating point may add to a share or an index."""
 
 
 def columns_in_order(columns: Sequence[str]) -> Expectation:
@@ -27,15 +32,6 @@ def columns_in_order(columns: Sequence[str]) -> Expectation:
     )
 
     return ExpectTableColumnsToMatchOrderedList(column_list=list(columns))
-
-
-def never_null(column: str) -> Expectation:
-    """The column has a value in every row."""
-    from great_expectations.expectations.core.expect_column_values_to_not_be_null import (
-        ExpectColumnValuesToNotBeNull,
-    )
-
-    return ExpectColumnValuesToNotBeNull(column=column)
 
 
 def between(column: str, low: float | None = None, high: float | None = None) -> Expectation:
@@ -48,8 +44,13 @@ def between(column: str, low: float | None = None, high: float | None = None) ->
 
 
 def share(column: str) -> Expectation:
-    """Every value lies in [0, 1]; nulls are let pass."""
-    return between(column, 0, 1)
+    """Every value lies in [0, 1], but for rounding; nulls are let pass."""
+    return within(column, 0, 1)
+
+
+def within(column: str, low: float, high: float) -> Expectation:
+    """Every value lies within the bounds, but for rounding of floating point; nulls are let pass."""
+    return between(column, low - ROUNDING, high + ROUNDING)
 
 
 def not_below(column: str, other: str) -> Expectation:
@@ -148,4 +149,63 @@ def readable(column: str, sql_type: str, share_max: float, rows_tolerated: float
         [column],
         query.replace(":column", f'"{column}"').replace(":type", sql_type),
         {"share_max": share_max, "rows_tolerated": rows_tolerated},
+    )
+
+
+def seldom(
+    name: str,
+    columns: Sequence[str],
+    condition: str,
+    share_max: float,
+    rows_tolerated: float,
+    parameters: Mapping[str, Parameter] | None = None,
+) -> Expectation:
+    """A condition holds for a small share of the rows only.
+
+    Args:
+        name: What is expected, as a snake case sentence that begins with `expect_`.
+        columns: The columns that the expectation is about.
+        condition: SQL over the columns of the table; true where a row is not as it should be.
+        share_max: Largest share of such rows, in [0, 1].
+        rows_tolerated: Up to this many such rows are let pass, whatever their share.
+        parameters: Values for the `:names` in the condition.
+
+    Returns:
+        The expectation.
+    """
+    query = """
+        select count(*) filter (where :condition) as unexpected_count, count(*) as element_count
+        from batch
+        having unexpected_count > :rows_tolerated and unexpected_count > :share_max * element_count
+    """
+    return no_rows(
+        name,
+        columns,
+        query.replace(":condition", condition),
+        {"share_max": share_max, "rows_tolerated": rows_tolerated, **(parameters or {})},
+    )
+
+
+def named(table: str, identifiers: Sequence[str], thresholds: Thresholds) -> Expectation:
+    """Most rows of a staging table bear an identifier, so that they reach a customer.
+
+    A feed whose identifiers went missing would pass every rule on single rows and yet leave every fact
+    without it.
+
+    Args:
+        table: The staging table, for its thresholds.
+        identifiers: The columns of which a row needs one.
+        thresholds: The tolerances.
+
+    Returns:
+        The expectation.
+    """
+    return seldom(
+        "expect_most_rows_to_bear_an_identifier",
+        identifiers,
+        f"coalesce({', '.join(identifiers)}) is null"
+        if len(identifiers) > 1
+        else f"{identifiers[0]} is null",
+        thresholds.value("staging", table, "anonymous_share_max"),
+        thresholds.value("staging", table, "anonymous_rows_tolerated"),
     )

@@ -1,4 +1,4 @@
-"""Campaigns and promotions."""
+"""Campaigns."""
 
 from expectations.raw.contract_table import contract_table
 
@@ -14,18 +14,4 @@ campaigns = contract_table(
         "ends_at",
     ),
     event_time="starts_at",
-)
-
-promotions = contract_table(
-    "promotions",
-    columns=(
-        "promotion_id",
-        "name",
-        "sales_channel",
-        "starts_at",
-        "ends_at",
-        "discount_rate",
-    ),
-    event_time="starts_at",
-    numbers=("discount_rate",),
 )

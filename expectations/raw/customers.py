@@ -1,4 +1,4 @@
-"""The CRM's customers, and links between identifiers."""
+"""The CRM's customers."""
 
 from expectations.raw.contract_table import contract_table
 
@@ -13,17 +13,4 @@ customers = contract_table(
         "country",
     ),
     event_time="created_at",
-)
-
-identity_links = contract_table(
-    "identity_links",
-    columns=(
-        "link_id",
-        "left_type",
-        "left_value",
-        "right_type",
-        "right_value",
-        "observed_at",
-    ),
-    event_time="observed_at",
 )

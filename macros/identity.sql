@@ -37,7 +37,7 @@
     {%- set column = column or type -%}
     {%- set blocked = [] -%}
     {%- set seed = ref("blocked_identifiers") -%}
-    {%- if execute and load_relation(seed) is not none -%}
+    {%- if execute and seed.schema and load_relation(seed) is not none -%}
         {%- set query -%}
             select identifier_value from {{ seed }} where identifier_type = '{{ type }}' order by 1
         {%- endset -%}

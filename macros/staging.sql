@@ -1,0 +1,424 @@
+{#- Staging: what every raw table goes through, driven by the contract in models/staging/<channel>/_sources.yml.
+    raw_rows -> typed_columns -> quarantine_rule (together a base_ model) -> latest_versions (a stg_ model). -#}
+{#- Raw table -> the second half of its model names, base_<...> and stg_<...>. The order is that of the contract. -#}
+{% macro staged_tables() -%}
+    {{
+        return(
+            {
+                "customers": "customers__customers",
+                "identity_links": "identity__links",
+                "web_events": "web__events",
+                "message_events": "messages__events",
+                "coupon_redemptions": "coupons__redemptions",
+                "orders": "orders__orders",
+                "order_returns": "orders__returns",
+                "support_tickets": "support__tickets",
+                "support_messages": "support__messages",
+                "social_events": "social__events",
+                "social_account_days": "social__account_days",
+                "reviews": "reviews__reviews",
+                "loyalty_events": "loyalty__events",
+                "survey_responses": "surveys__responses",
+                "community_events": "community__events",
+                "store_visits": "stores__visits",
+                "referrals": "referrals__referrals",
+                "campaigns": "campaigns__campaigns",
+                "promotions": "promotions__promotions",
+                "exchange_rates": "finance__exchange_rates",
+                "erasure_requests": "privacy__erasure_requests",
+            }
+        )
+    }}
+{%- endmacro %}
+
+{#- The contract's entry of a raw table. dbt knows all sources only when it executes; before, the answer is empty. -#}
+{% macro contract_table(table) -%}
+    {%- if execute -%}
+        {%- for node in graph.sources.values() if node.source_name == "raw" and node.name == table -%}
+            {{ return(node) }}
+        {%- endfor -%}
+        {{ exceptions.raise_compiler_error("The raw contract has no table " ~ table) }}
+    {%- endif -%}
+    {{ return({"name": table, "columns": {}}) }}
+{%- endmacro %}
+
+{#- Names of the key columns of a raw table. -#}
+{% macro contract_key(table) -%}
+    {%- set key = [] -%}
+    {%- for column in contract_table(table).columns.values() if column.meta.get("key") -%}
+        {%- do key.append(column.name) -%}
+    {%- endfor -%}
+    {{ return(key) }}
+{%- endmacro %}
+
+{#- Column in lower case -> kind of its type (macro type_family) as it lies in schema raw; empty where the engine has
+    no such table, which is how a channel that a company does not have looks outside DuckDB. -#}
+{% macro physical_families(table) -%}
+    {%- set families = {} -%}
+    {%- if execute -%}
+        {%- set declared = contract_table(table) -%}
+        {%- set relation = adapter.get_relation(
+            declared.database, declared.schema, declared.identifier
+        ) -%}
+        {%- if relation is not none -%}
+            {%- for column in adapter.get_columns_in_relation(relation) -%}
+                {%- do families.update(
+                    {column.name | lower: type_family(column.dtype)}
+                ) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(families) }}
+{%- endmacro %}
+
+{#- All rows of a raw table with every contract column: columns that the loader does not deliver are null, and a
+    table that is not there is empty. A missing required column stops the run. -#}
+{% macro raw_rows(table) -%}
+    {%- set relation = source("raw", table) -%}
+    {%- set families = physical_families(table) -%}
+    select
+        {%- for column in contract_table(table).columns.values() %}
+            {% if column.name in families -%} {{ column.name }},
+            {%- elif families and column.meta.get("required") -%}
+                {{
+                    exceptions.raise_compiler_error(
+                        "Required column "
+                        ~ column.name
+                        ~ " of raw table "
+                        ~ table
+                        ~ " is missing"
+                    )
+                }}
+            {%- else -%}
+                cast(
+                    null as {{ contract_type(column.data_type) }}
+                ) as {{ column.name }},
+            {%- endif -%}
+        {%- endfor %}
+        {% if "source_file" in families -%} source_file
+        {%- else -%} cast(null as {{ type_string() }}) as source_file
+        {%- endif %}
+    {% if families or not execute -%} from {{ relation }}
+    {%- else -%} where 1 = 0
+    {%- endif %}
+{%- endmacro %}
+
+{#- Every contract column of `raw_rows`, cast and normalised under its own name; for columns that may be unreadable
+    also `<column>_is_given`, so that the rules can tell what was empty from what was no number, time or flag. -#}
+{% macro typed_columns(table) -%}
+    {%- set declared = contract_table(table) -%}
+    {%- set families = physical_families(table) -%}
+    {%- set time_zone = var("source_time_zones", {}).get(table, "UTC") -%}
+    {%- set as_given = {} -%}
+    {%- for column in declared.columns.values() -%}
+        {%- do as_given.update(
+            {
+                column.name: given(
+                    column.name, staging_family(column, families)
+                )
+            }
+        ) -%}
+    {%- endfor -%}
+    {%- for column in declared.columns.values() %}
+        {%- set meta = column.meta -%}
+        {%- set family = staging_family(column, families) -%}
+        {%- set value = readable(
+            as_given[column.name], column.data_type, family, time_zone
+        ) -%}
+        {%- if meta.get("event_time") and "is_date_only" in declared.columns -%}
+            {%- set is_date_only = readable(
+                as_given["is_date_only"],
+                "boolean",
+                staging_family(declared.columns["is_date_only"], families),
+                time_zone,
+            ) -%}
+            {%- set day = as_date(as_given[column.name], family, time_zone) -%}
+            {%- set value -%}
+                case when {{ is_date_only }} then {{ business_day_start(day) }} else {{ value }} end
+            {%- endset -%}
+        {%- elif meta.get("typed_by") -%}
+            {%- set value = normalised_by_type(as_given[meta["typed_by"]], value) -%}
+        {%- elif meta.get("scoped_by") -%}
+            {%- set value = normalised_identifier(
+                "handle",
+                value,
+                "coalesce("
+                ~ as_given[meta["scoped_by"]]
+                ~ ", '"
+                ~ table
+                ~ "')",
+            ) -%}
+        {%- elif meta.get("scope") -%}
+            {%- set value = normalised_identifier(
+                "handle", value, "'" ~ meta["scope"] ~ "'"
+            ) -%}
+        {%- elif meta.get("identifier") -%}
+            {%- set value = normalised_identifier(
+                meta.get("identifier_type", column.name), value
+            ) -%}
+        {%- elif column.name == "is_deleted" -%}
+            {%- set value = "coalesce(" ~ value ~ ", false)" -%}
+        {%- endif %}
+        {{ value }} as {{ column.name }},
+        {%- if may_be_unreadable(column.data_type, family) %}
+            {{ as_given[column.name] }} is not null as {{ column.name }}_is_given,
+        {%- endif %}
+    {%- endfor %}
+    source_file
+{%- endmacro %}
+
+{#- The kind of a column as `raw_rows` gives it: as delivered, or of the contract's type where it is filled with null. -#}
+{% macro staging_family(column, families) -%}
+    {%- set of_contract = {"varchar": "text", "timestamp": "local"} -%}
+    {{
+        return(
+            families.get(
+                column.name, of_contract.get(column.data_type, column.data_type)
+            )
+        )
+    }}
+{%- endmacro %}
+
+{#- The contract columns and source_file, for the select that adds quarantine_rule. -#}
+{% macro staged_columns(table) -%}
+    {%- for column in contract_table(table).columns %} {{ column }}, {%- endfor %}
+    source_file
+{%- endmacro %}
+
+{#- What a time must lie between: one row with `earliest_at` (timestamp) and `future_tolerance_seconds`. -#}
+{% macro time_bounds() -%}
+    select
+        cast(
+            concat(
+                cast(
+                    cast(
+                        {{ threshold("earliest_year") }} as integer
+                    ) as {{ type_string() }}
+                ),
+                '-01-01'
+            ) as timestamp
+        ) as earliest_at,
+        3600 * {{ threshold("future_tolerance_hours") }} as future_tolerance_seconds
+{%- endmacro %}
+
+{#- The first rule that a row of `typed_columns` breaks, or null. In this order: missing_<key>, unreadable_<column>,
+    missing_<required column>, unknown_<column> (closed lists), then `further` rules of the table as pairs of name and
+    condition, negative_<column> or out_of_range_<column>, impossible_time. The last needs the CTE `time_bounds`. -#}
+{% macro quarantine_rule(table, further=[]) -%}
+    {%- set columns = contract_table(table).columns.values() -%}
+    {%- set families = physical_families(table) -%}
+    case
+        {%- for column in columns if column.meta.get("key") %}
+            when
+                {{ column.name }} is null
+                {%- if may_be_unreadable(
+                    column.data_type, staging_family(column, families)
+                ) %} and not {{ column.name }}_is_given {%- endif %}
+            then 'missing_{{ column.name }}'
+        {%- endfor %}
+        {%- for column in columns if may_be_unreadable(column.data_type, staging_family(column, families)) %}
+            when {{ column.name }} is null and {{ column.name }}_is_given
+            then 'unreadable_{{ column.name }}'
+        {%- endfor %}
+        {%- for column in columns if column.meta.get("required") and not column.meta.get("key") %}
+            when {{ column.name }} is null then 'missing_{{ column.name }}'
+        {%- endfor %}
+        {%- for column in columns if column.meta.get("accepted_values") %}
+            when
+                {{ column.name }} not in (
+                    {%- for value in column.meta["accepted_values"] %}
+                        '{{ value }}'{{ ", " if not loop.last }}
+                    {% endfor -%}
+                )
+            then 'unknown_{{ column.name }}'
+        {%- endfor %}
+        {%- for rule, condition in further %}
+            when {{ condition }} then '{{ rule }}'
+        {%- endfor %}
+        {%- for column in columns if column.meta.get("minimum") is not none or column.meta.get("maximum") is not none %}
+            {%- if column.meta.get("minimum") == 0 and column.meta.get(
+                    "maximum"
+                ) is none %}
+                when {{ column.name }} < 0 then 'negative_{{ column.name }}'
+            {%- else %}
+                when
+                    {%- if column.meta.get("minimum") is not none %}
+                        {{ column.name }} < {{ column.meta["minimum"] }}
+                    {%- endif %}
+                    {%- if column.meta.get(
+                        "minimum"
+                    ) is not none and column.meta.get("maximum") is not none %} or
+                    {%- endif %}
+                    {%- if column.meta.get("maximum") is not none %}
+                        {{ column.name }} > {{ column.meta["maximum"] }}
+                    {%- endif %}
+                then 'out_of_range_{{ column.name }}'
+            {%- endif %}
+        {%- endfor %}
+        {%- for column in columns if column.meta.get("event_time") %}
+            when
+                {{ column.name }} < earliest_at
+                or cast({{ column.name }} as timestamp)
+                > {{ add_seconds("loaded_at", "future_tolerance_seconds") }}
+            then 'impossible_time'
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{#- The latest valid version of every key; keys whose latest version is a deletion are left out.
+
+    base    relation of a base_ model
+    key     names of its key columns
+
+    Versions that were loaded at the same instant: a deletion wins, then the content decides by its hash, so that the
+    choice does not depend on the order of files. Most keys have one version and need no window: only rows of keys
+    that repeat are ranked. -#}
+{% macro latest_versions(base, key) -%}
+    {%- set columns = (
+        adapter.get_columns_in_relation(base) | map(attribute="name") | list
+        if execute
+        else ["*"]
+    ) -%}
+    with
+        repeated_keys as (
+            select {{ key | join(", ") }}
+            from {{ base }}
+            group by {{ key | join(", ") }}
+            having count(*) > 1
+        ),
+        single_versions as (
+            select versions.*
+            from {{ base }} as versions
+            where
+                versions.quarantine_rule is null
+                and not versions.is_deleted
+                and not exists (
+                    select 1
+                    from repeated_keys
+                    where
+                        {% for column in key %}
+                            {{ "and " if not loop.first }}repeated_keys.{{ column }}
+                            = versions.{{ column }}
+                        {% endfor %}
+                )
+        ),
+        ranked_versions as (
+            select
+                versions.*,
+                row_number() over (
+                    partition by
+                        {% for column in key %}
+                            versions.{{ column }}{{ ", " if not loop.last }}
+                        {% endfor %}
+                    order by
+                        versions.loaded_at desc,
+                        versions.is_deleted desc,
+                        {{ row_hash("versions", columns) }},
+                        versions.source_file
+                ) as version_rank
+            from {{ base }} as versions
+            inner join
+                repeated_keys
+                on {% for column in key %}
+                    {{ "and " if not loop.first }}repeated_keys.{{ column }}
+                    = versions.{{ column }}
+                {% endfor %}
+            where versions.quarantine_rule is null
+        )
+    select {{ columns | join(", ") }}
+    from single_versions
+    union all
+    select {{ columns | join(", ") }}
+    from ranked_versions
+    where version_rank = 1 and not is_deleted
+{%- endmacro %}
+
+{#- Hash of what a version says, wherever it was found. -#}
+{% macro row_hash(relation, columns) -%}
+    md5(
+        concat(
+            {%- for column in columns if column not in ["source_file", "quarantine_rule"] %}
+                coalesce(cast({{ relation }}.{{ column }} as {{ type_string() }}), '~'),
+                '|'{{ "," if not loop.last }}
+            {%- endfor %}
+        )
+    )
+{%- endmacro %}
+
+{#- The key of a row as one text, parts joined with |. -#}
+{% macro source_key(key) -%}
+    {%- for column in key -%}
+        {{ "|| '|' || " if not loop.first }}coalesce(
+            cast({{ column }} as {{ type_string() }}), ''
+        )
+    {% endfor -%}
+{%- endmacro %}
+
+{#- Whole select: the rows of all raw tables that broke a rule, with key and rule. -#}
+{% macro quarantined_rows() -%}
+    {%- for table, model in staged_tables().items() %}
+        select
+            '{{ table }}' as source_table,
+            {{ source_key(contract_key(table)) or "''" }} as source_key,
+            quarantine_rule,
+            source_file,
+            loaded_at
+        from {{ ref("base_" ~ model) }}
+        where quarantine_rule is not null {{ "union all" if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- Whole select: what became of the rows of every raw table. Versions and keys are counted in the base model, rows
+    out in the stg_ model and deletions as deleted keys that are not in it, so that the sum proves the deduplication. -#}
+{% macro row_accounts() -%}
+    {%- for table, model in staged_tables().items() %}
+        {%- set key = contract_key(table) -%}
+        select
+            '{{ table }}' as source_table,
+            versions.rows_in,
+            (select count(*) from {{ ref("stg_" ~ model) }}) as rows_out,
+            versions.rows_quarantined,
+            versions.rows_in
+            - versions.rows_quarantined
+            - versions.key_count as rows_superseded,
+            deleted.rows_deleted
+        from
+            (
+                select
+                    count(*) as rows_in,
+                    count(quarantine_rule) as rows_quarantined,
+                    count(
+                        distinct case
+                            when quarantine_rule is null
+                            then {{ source_key(key) or "''" }}
+                        end
+                    ) as key_count
+                from {{ ref("base_" ~ model) }}
+            ) as versions
+        cross join
+            (
+                select count(distinct {{ source_key(key) or "''" }}) as rows_deleted
+                from {{ ref("base_" ~ model) }} as deletions
+                where
+                    quarantine_rule is null
+                    and is_deleted
+                    and not exists (
+                        select 1
+                        from {{ ref("stg_" ~ model) }} as kept
+                        where
+                            {% for column in key %}
+                                {{ "and " if not loop.first }}kept.{{ column }}
+                                = deletions.{{ column }}
+                            {% endfor %}
+                    )
+            ) as deleted
+            {{ "union all" if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- True where an amount of a `typed` row cannot be converted on the business day of `event_time`. Needs the columns
+    of a left join with the first rate of every currency. -#}
+{% macro no_exchange_rate(event_time) -%}
+    typed.currency <> '{{ var("reporting_currency") }}'
+    and (first_rate_on is null or first_rate_on > {{ business_day(event_time) }})
+{%- endmacro %}

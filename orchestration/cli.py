@@ -1,0 +1,389 @@
+"""The command `engagement`: a night without Dagster's UI, and what a person needs around it.
+
+Exit status: 0 done; 1 not published, readers see what they saw before; 2 wrong usage, settings or raw tables.
+Heavy imports (Dagster, dbt, Great Expectations: seconds) stand in the commands that need them, so that help
+and wrong usage answer at once. What does NOT belong here: SQL, and how a night works (`orchestration.defs`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from functools import wraps
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import click
+
+from orchestration import settings as settings_module
+from orchestration.settings import PROJECT_ROOT, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Parameters = ParamSpec("Parameters")
+
+NOT_PUBLISHED = 1
+WRONG_USAGE = 2
+
+
+class Refusal(click.ClickException):
+    """An expected end: one message, no traceback."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        """Take the message for the person and the exit status.
+
+        Args:
+            message: What is wrong and what to do.
+            exit_code: `NOT_PUBLISHED` or `WRONG_USAGE`.
+        """
+        super().__init__(message)
+        vars(self)["exit_code"] = exit_code
+
+    def show(self, file: Any = None) -> None:
+        """Print the message to the standard error."""
+        click.echo(f"engagement: {self.message}", err=True)
+
+
+def _plainly(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Wrap a command so that what goes wrong is said in a sentence."""
+
+    @wraps(command)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SettingsError as error:
+            raise Refusal(str(error), WRONG_USAGE) from error
+
+    return wrapped
+
+
+_warehouse_option = click.option(
+    "--warehouse",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the warehouse.  [env: ENGAGEMENT_WAREHOUSE]",
+)
+_raw_option = click.option(
+    "--raw",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the raw zone, one sub-folder per raw table.  [env: ENGAGEMENT_RAW]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("engagement-warehouse"), prog_name="engagement")
+def main() -> None:
+    """Raw channel tables in; how customers engage, along five dimensions, out."""
+
+
+@main.command()
+@_raw_option
+@_warehouse_option
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Last business day that the night knows of.  [default: yesterday in the business time zone]",
+)
+@click.option("--timezone", help="Business time zone, e.g. America/New_York.  [env: ENGAGEMENT_TIME_ZONE]")
+@click.option(
+    "--source-timezone",
+    "source_timezones",
+    metavar="TABLE=ZONE",
+    multiple=True,
+    help="Time zone of a raw table's timestamps without an offset; may be repeated.  [default: UTC]",
+)
+@click.option("--currency", help="Reporting currency, e.g. EUR.  [env: ENGAGEMENT_REPORTING_CURRENCY]")
+@click.option("--full-refresh", is_flag=True, help="Build incremental tables anew.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait for another writer.  [default: 0]",
+)
+@_plainly
+def nightly(
+    raw: Path | None,
+    warehouse: Path | None,
+    as_of: datetime | None,
+    timezone: str | None,
+    source_timezones: Sequence[str],
+    currency: str | None,
+    full_refresh: bool,
+    wait: float,
+) -> None:
+    """Run a night: raw zone to published file, gated.
+
+    The night is the Dagster job `nightly`, run in this process. Its events go to the Dagster home if
+    DAGSTER_HOME names one and to memory otherwise: what lasts of a night is in schema audit.
+    """
+    settings = _settings(raw, warehouse, timezone, source_timezones, currency)
+    day = as_of.date() if as_of else settings.last_complete_day()
+    if day > settings.last_complete_day():
+        raise Refusal(
+            f"{day} has not ended in {settings.time_zone}; the latest day to build is "
+            f"{settings.last_complete_day()}.",
+            WRONG_USAGE,
+        )
+    if not settings.raw.is_dir():
+        raise Refusal(f"There is no raw zone {settings.raw}; name its folder with --raw.", WRONG_USAGE)
+
+    from warehouse import lock
+    from warehouse.night import Warehouse
+
+    place = Warehouse(settings.warehouse)
+    command = " ".join(["engagement", *sys.argv[1:]])
+    try:
+        # Taken before the heavy imports: whoever is second learns it at once.
+        with lock.hold(
+            place.lock,
+            run_id="starting",
+            command=command,
+            as_of=str(day),
+            wait_seconds=wait,
+            on_wait=_tell_waiting,
+        ):
+            settings.apply()
+            _run_night(settings, day, full_refresh)
+    except lock.WarehouseBusyError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    except OSError as error:
+        raise Refusal(f"The warehouse {place.folder} cannot be written: {error}", NOT_PUBLISHED) from error
+
+
+@main.command()
+@_warehouse_option
+@_plainly
+def status(warehouse: Path | None) -> None:
+    """Say what is published, from which run, how fresh, and which checks it passed."""
+    settings = _settings(None, warehouse, None, (), None)
+
+    from orchestration.report import show_status
+    from warehouse.night import Warehouse
+
+    if not show_status(_console(), Warehouse(settings.warehouse)):
+        raise SystemExit(NOT_PUBLISHED)
+
+
+@main.group()
+def land() -> None:
+    """Land a real data set as raw channel tables."""
+
+
+@land.command("complete-journey")
+@_raw_option
+@_plainly
+def land_complete_journey(raw: Path | None) -> None:
+    """Land a US grocer's 2017: baskets, mailings, redemptions."""
+    from loaders import complete_journey
+
+    _land(complete_journey.land, raw)
+
+
+@land.command("cdnow")
+@_raw_option
+@click.option("--through", type=click.DateTime(["%Y-%m-%d"]), help="Last day to land.  [default: all]")
+@_plainly
+def land_cdnow(raw: Path | None, through: datetime | None) -> None:
+    """Land CDNOW's purchases of 1997 and 1998."""
+    from loaders import cdnow
+
+    _land(lambda folder: cdnow.land(folder, through=through.date() if through else None), raw)
+
+
+@main.command()
+@click.option("--customers", type=click.IntRange(min=1), default=1_000, show_default=True)
+@click.option("--days", type=click.IntRange(min=1), default=180, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same files.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Raw zone to write."
+)
+@_plainly
+def sample(customers: int, days: int, seed: int, out: Path) -> None:
+    """Write a synthetic raw zone of every channel, with the truth beside it."""
+    from loaders.sample import generate
+
+    begun = time.monotonic()
+    generate(customers, days, seed, out)
+    click.echo(f"Synthetic raw zone of {customers:,} customers and {days:,} days in {out}")
+    click.echo(f"({time.monotonic() - begun:.1f} s; seed {seed}; nobody in it exists)")
+
+
+@main.command()
+@_raw_option
+@_warehouse_option
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; it has no password."
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@_plainly
+def serve(raw: Path | None, warehouse: Path | None, host: str, port: int) -> None:
+    """Run Dagster's web server and daemon: the schedule ticks while this runs."""
+    settings = _settings(raw, warehouse, None, (), None)
+    home = settings.dagster_home or settings.warehouse / ".dagster"
+    prepare_home(home)
+    replace(settings, dagster_home=home).apply()
+    click.echo(f"Dagster home {home}; http://{host}:{port}")
+    os.chdir(PROJECT_ROOT)
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    os.execv(dagster, [dagster, "dev", "-m", "orchestration.definitions", "-h", host, "-p", str(port)])  # noqa: S606
+
+
+@main.command()
+@_warehouse_option
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder.  [default: target/docs]"
+)
+@_plainly
+def docs(warehouse: Path | None, out: Path | None) -> None:
+    """Write dbt's documentation of every table as one static page."""
+    settings = _settings(None, warehouse, None, (), None)
+    settings.apply()
+
+    from orchestration import dbt
+    from warehouse.night import Warehouse
+
+    Warehouse(settings.warehouse).prepare()
+    try:
+        page = dbt.generate_docs((out or PROJECT_ROOT / "target" / "docs").resolve())
+    except dbt.DbtError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    click.echo(f"Documentation: {page}")
+
+
+def prepare_home(home: Path) -> None:
+    """Make a Dagster home, with the project's `dagster.yaml` unless it has one of its own.
+
+    Args:
+        home: The folder for `DAGSTER_HOME`.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    template = Path(__file__).with_name("dagster.yaml")
+    target = home / template.name
+    if not target.exists():
+        target.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _settings(
+    raw: Path | None,
+    warehouse: Path | None,
+    timezone: str | None,
+    source_timezones: Sequence[str],
+    currency: str | None,
+) -> Settings:
+    """Return the environment's settings with what the command line says instead."""
+    given: dict[str, Any] = {
+        "raw": raw,
+        "warehouse": warehouse,
+        "time_zone": timezone,
+        "source_time_zones": settings_module.read_source_time_zones(",".join(source_timezones)) or None,
+        "reporting_currency": currency,
+    }
+    settings = settings_module.from_environment()
+    settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
+    return replace(settings, raw=settings.raw.resolve(), warehouse=settings.warehouse.resolve())
+
+
+def _land(loader: Callable[[Path], Any], raw: Path | None) -> None:
+    from loaders.write import LandingError
+
+    folder = _settings(raw, None, None, (), None).raw
+    begun = time.monotonic()
+    try:
+        summary = loader(folder)
+    except LandingError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    for table, rows in summary.rows.items():
+        click.echo(f"  {table:<24}{rows:>12,} rows")
+    click.echo(f"Landed in {folder} ({time.monotonic() - begun:.1f} s)")
+
+
+def _run_night(settings: Settings, day: date, full_refresh: bool) -> None:
+    """Run the job and say what came of it.
+
+    Raises:
+        Refusal: The night was not published.
+    """
+    console = _console()
+    console.print(
+        f"[bold]Night of {day}[/bold] ({settings.time_zone}): {settings.raw} -> {settings.warehouse}"
+    )
+    begun = time.monotonic()
+    try:
+        outcome = _execute(console, day, full_refresh)
+    except Exception as error:
+        log = settings.warehouse / "build" / "error.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        what = " ".join(str(error).split())
+        raise Refusal(
+            f"The night could not run: {type(error).__name__}: {what}\nThe traceback is in {log}.",
+            NOT_PUBLISHED,
+        ) from error
+
+    from orchestration.report import failures, show_summary
+    from warehouse.night import Warehouse
+
+    seconds = time.monotonic() - begun
+    if outcome.success:
+        show_summary(console, Warehouse(settings.warehouse), outcome, seconds)
+        return
+    messages, is_raw_zone = failures(outcome)
+    end = (
+        "Nothing was written."
+        if is_raw_zone
+        else f"Not published after {seconds:.1f} s; readers see what they saw."
+    )
+    raise Refusal("\n".join([*messages, end]), WRONG_USAGE if is_raw_zone else NOT_PUBLISHED)
+
+
+def _execute(console: Console, day: date, full_refresh: bool) -> Any:
+    """Run the Dagster job `nightly` in this process; return Dagster's result."""
+    import warnings
+    from contextlib import ExitStack
+
+    import dagster as dg
+
+    for category in (dg.BetaWarning, dg.PreviewWarning, DeprecationWarning):
+        warnings.simplefilter("ignore", category)
+
+    from orchestration.definitions import defs
+    from orchestration.defs.schedules import NIGHTLY, night_config
+    from orchestration.progress import report_with
+
+    report_with(lambda seconds, step, message: _print_progress(console, seconds, step, message))
+    job = defs().resolve_job_def(NIGHTLY)
+    config = night_config(as_of=day.isoformat(), full_refresh=full_refresh) | {"loggers": {"night": {}}}
+    with ExitStack() as stack:
+        if os.environ.get("DAGSTER_HOME"):
+            instance = stack.enter_context(dg.DagsterInstance.get())
+        else:
+            instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+
+
+def _print_progress(console: Console, seconds: str, step: str, message: str) -> None:
+    from rich.text import Text
+
+    line = Text.assemble((seconds, "dim"), "  ", (f"{step:<14}", "bold cyan"), message)
+    console.print(line, soft_wrap=True)
+
+
+def _tell_waiting(holder: object) -> None:
+    click.echo(f"Waiting for the night that holds the warehouse: {holder}", err=True)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+if __name__ == "__main__":
+    main()

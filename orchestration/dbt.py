@@ -1,0 +1,362 @@
+"""dbt inside this process: parsed once, invoked once per layer, and no file left locked.
+
+dbt's own start (imports, parsing, its version check in a child process) costs more than many a night's SQL.
+So the project is parsed when its files changed and never in a night, the parsed manifest is handed to
+`dbtRunner`, and whatever dbt would print goes to a callback. What does NOT belong here: Dagster, SQL.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.settings import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+# The order in which data takes its way; a test belongs to the latest layer that it looks at.
+LAYERS = ("raw", "seeds", "staging", "intermediate", "marts", "audit")
+# Layers that one invocation of dbt builds: seeds are the ground that staging stands on.
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "staging": ("seeds", "staging"),
+    "intermediate": ("intermediate",),
+    "marts": ("marts",),
+    "audit": ("audit",),
+}
+_PARSED = PROJECT_ROOT / "target" / "orchestration"
+_PROJECT_FILES = ("dbt_project.yml", "profiles.yml")
+_PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/dbt")
+
+
+class DbtError(RuntimeError):
+    """dbt could not do what it was asked to, before it came to any model."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one node.
+
+    Attributes:
+        unique_id: dbt's id.
+        name: Name of the model, seed or test.
+        resource_type: model, seed or test.
+        status: dbt's word: success, error, skipped, pass, fail or warn.
+        started_at: When it started (UTC), if it did.
+        seconds: Time that it took.
+        message: What the engine said.
+        failures: Rows that broke a test.
+    """
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+    started_at: datetime | None
+    seconds: float
+    message: str
+    failures: int | None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it checks data rather than builds it."""
+        return self.resource_type == "test"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it stops the night."""
+        return self.status in ("error", "fail", "runtime error")
+
+
+def layer_of(node: Mapping[str, Any]) -> str:
+    """Return the layer of a manifest node that is no test: its folder is its layer."""
+    if node["resource_type"] == "source":
+        return "raw"
+    if node["resource_type"] == "seed":
+        return "seeds"
+    folder = str(node["original_file_path"]).split("/")[1]
+    if folder not in LAYERS:
+        raise DbtError(f"{node['original_file_path']} stands in no layer; move it below models/<layer>/.")
+    return folder
+
+
+def test_layer(manifest: Mapping[str, Any], unique_id: str) -> str:
+    """Return the layer of a test: the latest of the layers that it looks at."""
+    parents = manifest["nodes"][unique_id]["depends_on"]["nodes"]
+    layers = [layer_of(manifest["nodes"].get(parent) or manifest["sources"][parent]) for parent in parents]
+    return max(layers, key=LAYERS.index, default="staging")
+
+
+def selection(step: str) -> list[str]:
+    """Return what dbt selects for all of a step."""
+    return ["path:seeds" if layer == "seeds" else f"path:models/{layer}" for layer in STEPS[step]]
+
+
+def stray_tests(manifest: Mapping[str, Any], step: str) -> list[str]:
+    """Return the names of a step's tests that dbt would not pick with the step's models by itself.
+
+    dbt picks a test with the models when all that it looks at is selected or upstream of the selection. A
+    test that compares two branches is neither, and would never run.
+    """
+    nodes: Mapping[str, Any] = manifest["nodes"]
+    selected = {
+        unique_id
+        for unique_id, node in nodes.items()
+        if node["resource_type"] in ("model", "seed") and layer_of(node) in STEPS[step]
+    }
+    reached = selected | _ancestors(manifest, selected)
+    return sorted(
+        ".".join(node["fqn"])
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "test"
+        and test_layer(manifest, unique_id) in STEPS[step]
+        and not (
+            reached.issuperset(node["depends_on"]["nodes"])
+            and selected.intersection(node["depends_on"]["nodes"])
+        )
+    )
+
+
+def variables(
+    *,
+    run_id: str,
+    as_of: str,
+    business_time_zone: str,
+    reporting_currency: str,
+    source_time_zones: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return dbt's variables of one night."""
+    return {
+        "run_id": run_id,
+        "as_of": as_of,
+        "business_time_zone": business_time_zone,
+        "reporting_currency": reporting_currency,
+        "source_time_zones": dict(source_time_zones),
+    }
+
+
+def build_arguments(
+    *,
+    select: Sequence[str],
+    variables: Mapping[str, Any],
+    target: Path,
+    full_refresh: bool = False,
+    project: Path = PROJECT_ROOT,
+) -> list[str]:
+    """Return the arguments of one `dbt build`.
+
+    Args:
+        select: What to build, in dbt's selection syntax.
+        variables: dbt's variables.
+        target: Folder for compiled SQL and the log, the warehouse's own, so that two warehouses do not meet.
+        full_refresh: Build incremental models anew.
+        project: The dbt project.
+    """
+    return [
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+        "--log-path",
+        str(target),
+        "--no-write-json",
+        "--cache-selected-only",
+        "build",
+        "--project-dir",
+        str(project),
+        "--profiles-dir",
+        str(project),
+        "--target-path",
+        str(target),
+        # Tests of logic are for the test suite; a night tests data.
+        "--exclude-resource-type",
+        "unit_test",
+        "--indirect-selection",
+        "buildable",
+        "--vars",
+        json.dumps(variables, sort_keys=True),
+        *(["--full-refresh"] if full_refresh else []),
+        "--select",
+        *select,
+    ]
+
+
+def build(
+    arguments: Sequence[str], manifest: Manifest, on_built: Callable[[str, str, float], None]
+) -> list[NodeResult]:
+    """Run dbt in this process and leave no database file open.
+
+    Args:
+        arguments: See `build_arguments`.
+        manifest: The parsed project.
+        on_built: Called with name, status and seconds when a model or seed is done, from dbt's threads.
+
+    Raises:
+        DbtError: dbt came to no model at all: the message is dbt's own.
+    """
+    from dbt.cli.main import dbtRunner
+
+    def tell(event: Any) -> None:
+        if event.info.name == "NodeFinished" and event.data.node_info.resource_type in ("model", "seed"):
+            node = event.data.node_info
+            on_built(node.node_name, node.node_status, event.data.run_result.execution_time)
+
+    try:
+        outcome = dbtRunner(manifest=manifest, callbacks=[tell]).invoke(list(arguments))
+    finally:
+        release()
+    results = getattr(outcome.result, "results", None)
+    if results is None:
+        raise DbtError(_first_line(outcome.exception) or "dbt failed without saying why.")
+    return [_node_result(result) for result in results]
+
+
+def release() -> None:
+    """Close the connection that dbt-duckdb keeps for the life of the process, and with it the file's lock."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager._ENV.close()
+        DuckDBConnectionManager._ENV = None
+
+
+def generate_docs(target: Path, project: Path = PROJECT_ROOT) -> Path:
+    """Write dbt's documentation as one page that needs no server; return it.
+
+    Raises:
+        DbtError: dbt could not read the project or the warehouse.
+    """
+    from dbt.cli.main import dbtRunner
+
+    arguments = ["--quiet", "docs", "generate", "--static", "--project-dir", str(project)]
+    try:
+        outcome = dbtRunner().invoke(
+            [*arguments, "--profiles-dir", str(project), "--target-path", str(target)]
+        )
+    finally:
+        release()
+    if not outcome.success:
+        raise DbtError(_first_line(outcome.exception) or "dbt could not write its documentation.")
+    return target / "static_index.html"
+
+
+def fingerprint(paths: Iterable[Path], root: Path) -> str:
+    """Return a hash over the names and contents of files."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def seeds_hash(project: Path = PROJECT_ROOT) -> str:
+    """Return the fingerprint of the business decisions under `seeds/`."""
+    return fingerprint((project / "seeds").rglob("*.csv"), project)[:16]
+
+
+def manifest_path(project: Path = PROJECT_ROOT, parsed: Path = _PARSED) -> Path:
+    """Return the parsed manifest's file, after parsing the project if its files changed since.
+
+    Raises:
+        DbtError: The project does not parse; the message is dbt's own.
+    """
+    path = parsed / "manifest.json"
+    stamp = parsed / "fingerprint"
+    now = _project_fingerprint(project)
+    with _one_parser(parsed):
+        if not (path.is_file() and stamp.is_file() and stamp.read_text(encoding="ascii") == now):
+            stamp.unlink(missing_ok=True)
+            _parse(project, parsed)
+            stamp.write_text(now, encoding="ascii")
+    return path
+
+
+@lru_cache(maxsize=1)
+def manifest_json(project: Path = PROJECT_ROOT) -> Mapping[str, Any]:
+    """Return the parsed manifest as plain data, for reading only."""
+    content: Mapping[str, Any] = json.loads(manifest_path(project).read_text(encoding="utf-8"))
+    return content
+
+
+def load_manifest(project: Path = PROJECT_ROOT) -> Manifest:
+    """Return a fresh manifest for one night.
+
+    dbt writes compiled SQL into the manifest that it is given and would take it for its own in the next
+    night, so two nights never share one.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    # manifest.json would do for models, but comes back without the arguments of generic tests.
+    content = manifest_path(project).with_name("partial_parse.msgpack").read_bytes()
+    manifest: Manifest = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    return manifest
+
+
+def _parse(project: Path, target: Path) -> None:
+    from dbt.cli.main import dbtRunner
+
+    arguments = ["--log-level", "none", "--log-path", str(target), "parse", "--project-dir", str(project)]
+    outcome = dbtRunner().invoke([*arguments, "--profiles-dir", str(project), "--target-path", str(target)])
+    release()
+    if not outcome.success:
+        raise DbtError(f"The dbt project does not parse: {outcome.exception}")
+
+
+def _project_fingerprint(project: Path) -> str:
+    files = [project / name for name in _PROJECT_FILES]
+    for folder in _PROJECT_FOLDERS:
+        files.extend(path for path in (project / folder).rglob("*") if path.is_file())
+    return f"{version('dbt-core')}-{fingerprint(files, project)}"
+
+
+@contextmanager
+def _one_parser(parsed: Path) -> Iterator[None]:
+    """Let one process at a time look at, and write, the parsed manifest."""
+    parsed.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(parsed / "lock", os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _ancestors(manifest: Mapping[str, Any], unique_ids: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    todo = list(unique_ids)
+    while todo:
+        for parent in manifest["parent_map"].get(todo.pop(), []):
+            if parent not in found:
+                found.add(parent)
+                todo.append(parent)
+    return found
+
+
+def _node_result(result: Any) -> NodeResult:
+    started = [timing.started_at for timing in result.timing if timing.started_at is not None]
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        name=result.node.name,
+        resource_type=str(result.node.resource_type),
+        status=str(result.status),
+        started_at=min(started, default=None),
+        seconds=float(result.execution_time or 0.0),
+        message=" ".join(str(result.message or "").split()),
+        failures=result.failures,
+    )
+
+
+def _first_line(error: BaseException | None) -> str:
+    return " ".join(str(error or "").split())

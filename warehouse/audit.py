@@ -1,0 +1,383 @@
+"""What each night leaves behind for later questions: runs, models, checks and source loads, in schema audit.
+
+These tables are appended to from Python, beside the audit models that dbt builds; they stand in the build
+file, survive every rebuild of the marts and are published with them. A column that a newer version adds is
+added to the tables of an older one. What does NOT belong here: anything about a customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.night import Night, utc_now
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an audit table: its name, DuckDB type and meaning."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One audit table: its name, meaning and columns."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """How the build of one dbt node went.
+
+    Attributes:
+        layer: seeds, staging, intermediate, marts or audit.
+        model_name: Name of the model or seed.
+        resource_type: model or seed.
+        status: success, error or skipped.
+        started_at: When it started (UTC), if it did.
+        seconds: Time that the engine took.
+        row_count: Rows of the table afterwards; `None` for a view.
+        message: What the engine said.
+    """
+
+    layer: str
+    model_name: str
+    resource_type: str
+    status: str
+    started_at: datetime | None
+    seconds: float
+    row_count: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """The result of one check, whoever made it.
+
+    Attributes:
+        tool: great_expectations or dbt.
+        layer: raw, staging, intermediate, marts or audit.
+        suite: Suite of Great Expectations, or the dbt test's name.
+        table_name: Table that was checked.
+        expectation: Kind of check.
+        column_name: Column that was checked, if one.
+        kwargs: Arguments as JSON.
+        severity: error stops the night, warning does not.
+        is_success: Whether it held.
+        observed: What was seen, as text.
+        element_count: Rows looked at, if the tool says so.
+        unexpected_count: Rows that broke the rule, if the tool says so.
+        exception: What went wrong with the check itself, if anything.
+    """
+
+    tool: str
+    layer: str
+    suite: str
+    table_name: str
+    expectation: str
+    column_name: str | None
+    kwargs: str
+    severity: str
+    is_success: bool
+    observed: str | None
+    element_count: int | None
+    unexpected_count: int | None
+    exception: str | None
+
+
+@dataclass(frozen=True)
+class SourceLoad:
+    """What a night found of one raw table.
+
+    Attributes:
+        table_name: Raw table.
+        file_count: Files read.
+        size_bytes: Their size together.
+        row_count: Rows in them.
+        last_loaded_at: Latest `loaded_at`, UTC; `None` without a row.
+        extra_columns: Columns that the contract does not know, comma separated.
+    """
+
+    table_name: str
+    file_count: int
+    size_bytes: int
+    row_count: int
+    last_loaded_at: datetime | None
+    extra_columns: str
+
+
+RUNS = Table(
+    "runs",
+    "One row per night that went past the raw zone's inspection.",
+    (
+        Column("run_id", "varchar", "Id of the run, the orchestrator's own."),
+        Column("as_of", "date", "Last business day that the run knows of: the snapshot date."),
+        Column("started_at", "timestamp", "When the run started (UTC)."),
+        Column("ended_at", "timestamp", "When it ended (UTC); null while it runs."),
+        Column(
+            "outcome",
+            "varchar",
+            "running, succeeded (published), failed, partial (nothing to publish) or killed.",
+        ),
+        Column("failure", "varchar", "Why it failed, in one sentence; null otherwise."),
+        Column("is_full_refresh", "boolean", "Whether incremental tables were built anew."),
+        Column("business_time_zone", "varchar", "Time zone of the business days."),
+        Column("reporting_currency", "varchar", "Currency of every revenue column (ISO 4217)."),
+        Column("code_version", "varchar", "Version of the code: tag and commit, or the package's version."),
+        Column("seeds_hash", "varchar", "Fingerprint of the business decisions under seeds/."),
+        Column("dbt_version", "varchar", "Version of dbt-core."),
+        Column("duckdb_version", "varchar", "Version of DuckDB."),
+        Column("dagster_version", "varchar", "Version of Dagster."),
+        Column("great_expectations_version", "varchar", "Version of Great Expectations."),
+        Column(
+            "published_at", "timestamp", "When the night was handed to readers (UTC); null if it was not."
+        ),
+    ),
+)
+MODEL_RUNS = Table(
+    "model_runs",
+    "One row per dbt model or seed and night.",
+    (
+        Column("run_id", "varchar", "The night, see runs."),
+        Column("layer", "varchar", "seeds, staging, intermediate, marts or audit."),
+        Column("model_name", "varchar", "Name of the model or seed."),
+        Column("resource_type", "varchar", "model or seed."),
+        Column("status", "varchar", "success, error or skipped."),
+        Column("started_at", "timestamp", "When it started (UTC)."),
+        Column("seconds", "double", "How long the engine took."),
+        Column("row_count", "bigint", "Rows of the table afterwards; null for a view."),
+        Column("message", "varchar", "What the engine said."),
+    ),
+)
+CHECK_RESULTS = Table(
+    "check_results",
+    "One row per check and night, of Great Expectations and of dbt.",
+    (
+        Column("run_id", "varchar", "The night, see runs."),
+        Column("checked_at", "timestamp", "When the layer's checks were done (UTC)."),
+        Column("tool", "varchar", "great_expectations or dbt."),
+        Column("layer", "varchar", "Layer that was checked."),
+        Column("suite", "varchar", "Suite of Great Expectations, or the dbt test's name."),
+        Column("table_name", "varchar", "Table that was checked."),
+        Column("expectation", "varchar", "Kind of check."),
+        Column("column_name", "varchar", "Column that was checked, if one."),
+        Column("kwargs", "varchar", "Arguments of the check as JSON."),
+        Column("severity", "varchar", "error stops the night, warning does not."),
+        Column("is_success", "boolean", "Whether it held."),
+        Column("observed", "varchar", "What was seen."),
+        Column("element_count", "bigint", "Rows looked at, if the tool says so."),
+        Column("unexpected_count", "bigint", "Rows that broke the rule, if the tool says so."),
+        Column("exception", "varchar", "What went wrong with the check itself, if anything."),
+    ),
+)
+SOURCE_LOADS = Table(
+    "source_loads",
+    "One row per raw table and night: what the raw zone held.",
+    (
+        Column("run_id", "varchar", "The night, see runs."),
+        Column("table_name", "varchar", "Raw table."),
+        Column("file_count", "bigint", "Files read; 0 for a channel that is not there."),
+        Column("size_bytes", "bigint", "Size of the files together."),
+        Column("row_count", "bigint", "Rows in them."),
+        Column("last_loaded_at", "timestamp", "Latest loaded_at (UTC)."),
+        Column("extra_columns", "varchar", "Columns that the contract does not know, comma separated."),
+    ),
+)
+TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS)
+
+
+def begin(path: Path, night: Night) -> None:
+    """Record that a night runs, and that every earlier one still called running was killed.
+
+    Call it with the writer's lock held. Beginning the same night again changes nothing.
+    """
+    with _connect(path) as connection:
+        for table in TABLES:
+            _evolve(connection, table)
+        connection.execute(
+            "update audit.runs set outcome = 'killed' where outcome = 'running' and run_id <> ?",
+            [night.run_id],
+        )
+        if connection.execute("select 1 from audit.runs where run_id = ?", [night.run_id]).fetchone():
+            return
+        values = {
+            "run_id": night.run_id,
+            "as_of": night.as_of,
+            "started_at": _naive(night.started_at),
+            "outcome": "running",
+            "is_full_refresh": night.is_full_refresh,
+            "business_time_zone": night.business_time_zone,
+            "reporting_currency": night.reporting_currency,
+            "code_version": night.code_version,
+            "seeds_hash": night.seeds_hash,
+            "dbt_version": version("dbt-core"),
+            "duckdb_version": version("duckdb"),
+            "dagster_version": version("dagster"),
+            "great_expectations_version": version("great-expectations"),
+        }
+        _insert(connection, RUNS, [[values.get(column.name) for column in RUNS.columns]])
+
+
+def succeed(path: Path, run_id: str, published_at: datetime) -> None:
+    """Record that a night has passed its last gate; written before the copy, so that readers see it.
+
+    Args:
+        path: The build file.
+        run_id: The night.
+        published_at: The moment of the publication, aware.
+    """
+    with _connect(path) as connection:
+        connection.execute(
+            "update audit.runs set outcome = 'succeeded', failure = null, ended_at = ?, published_at = ?"
+            " where run_id = ?",
+            [_naive(published_at), _naive(published_at), run_id],
+        )
+
+
+def end(path: Path, run_id: str, outcome: str, failure: str | None = None) -> None:
+    """Record that a night ended without a publication.
+
+    Args:
+        path: The build file.
+        run_id: The night.
+        outcome: failed or partial.
+        failure: Why, in one sentence.
+    """
+    with _connect(path) as connection:
+        connection.execute(
+            "update audit.runs set outcome = ?, failure = ?, ended_at = ?, published_at = null"
+            " where run_id = ?",
+            [outcome, failure, _naive(utc_now()), run_id],
+        )
+
+
+def record_source_loads(path: Path, run_id: str, loads: Iterable[SourceLoad]) -> None:
+    """Append what the raw zone held."""
+    rows = [
+        [
+            run_id,
+            load.table_name,
+            load.file_count,
+            load.size_bytes,
+            load.row_count,
+            load.last_loaded_at,
+            load.extra_columns,
+        ]
+        for load in loads
+    ]
+    _append(path, SOURCE_LOADS, rows)
+
+
+def record_model_runs(path: Path, run_id: str, runs: Iterable[ModelRun]) -> None:
+    """Append how the build of a layer's models went."""
+    rows = [
+        [
+            run_id,
+            run.layer,
+            run.model_name,
+            run.resource_type,
+            run.status,
+            run.started_at and _naive(run.started_at),
+            run.seconds,
+            run.row_count,
+            run.message,
+        ]
+        for run in runs
+    ]
+    _append(path, MODEL_RUNS, rows)
+
+
+def record_checks(path: Path, run_id: str, results: Iterable[CheckRow]) -> None:
+    """Append the results of a layer's checks."""
+    checked_at = _naive(utc_now())
+    rows = [
+        [
+            run_id,
+            checked_at,
+            result.tool,
+            result.layer,
+            result.suite,
+            result.table_name,
+            result.expectation,
+            result.column_name,
+            result.kwargs,
+            result.severity,
+            result.is_success,
+            result.observed,
+            result.element_count,
+            result.unexpected_count,
+            result.exception,
+        ]
+        for result in results
+    ]
+    _append(path, CHECK_RESULTS, rows)
+
+
+def _append(path: Path, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        with _connect(path) as connection:
+            _insert(connection, table, rows)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    names = ", ".join(column.name for column in table.columns)
+    places = ", ".join("?" for _ in table.columns)
+    # One statement for all rows: DuckDB's executemany would be a statement, and a flush, per row.
+    rows_of_places = ", ".join(f"({places})" for _ in rows)
+    connection.execute(
+        f"insert into audit.{table.name} ({names}) values {rows_of_places}",  # noqa: S608 - names of this module
+        [value for row in rows for value in row],
+    )
+
+
+def _evolve(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make the table as it should be, keeping what it holds."""
+    connection.execute("create schema if not exists audit")
+    columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    connection.execute(f"create table if not exists audit.{table.name} ({columns})")
+    present = dict(
+        connection.execute(
+            "select column_name, comment from duckdb_columns()"
+            " where schema_name = 'audit' and table_name = ? and database_name = current_database()",
+            [table.name],
+        ).fetchall()
+    )
+    if present.items() >= {(column.name, column.comment) for column in table.columns}:
+        return
+    _comment(connection, f"table audit.{table.name}", table.comment)
+    for column in table.columns:
+        if column.name not in present:
+            connection.execute(f"alter table audit.{table.name} add column {column.name} {column.type}")
+        _comment(connection, f"column audit.{table.name}.{column.name}", column.comment)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, what: str, text: str) -> None:
+    quoted = text.replace("'", "''")
+    connection.execute(f"comment on {what} is '{quoted}'")
+
+
+def _naive(moment: datetime) -> datetime:
+    """Return a UTC moment as the audit tables store it: without an offset."""
+    return moment.replace(tzinfo=None)
+
+
+@contextmanager
+def _connect(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the build file for one transaction: all of it or nothing, and one flush to the disk."""
+    with duckdb.connect(str(path)) as connection:
+        connection.begin()
+        yield connection
+        connection.commit()

@@ -1,0 +1,100 @@
+"""The files of a warehouse and the identity of one night: plain values that everybody shares.
+
+What does NOT belong here: SQL, Dagster, the environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The folder of a warehouse and what stands where in it.
+
+    Attributes:
+        folder: The folder itself.
+    """
+
+    folder: Path
+
+    @property
+    def published(self) -> Path:
+        """What BI reads: schemas marts and audit, replaced whole."""
+        return self.folder / "engagement.duckdb"
+
+    @property
+    def lock(self) -> Path:
+        """Lock of the single writer."""
+        return self.folder / "night.lock"
+
+    @property
+    def build(self) -> Path:
+        """Folder of what is built on the way."""
+        return self.folder / "build"
+
+    @property
+    def staging_file(self) -> Path:
+        """Main database of dbt: schemas raw, seeds, staging and intermediate."""
+        return self.build / "staging.duckdb"
+
+    @property
+    def marts_file(self) -> Path:
+        """The database that is copied to publish: schemas marts and audit."""
+        return self.build / "engagement.duckdb"
+
+    @property
+    def spill(self) -> Path:
+        """DuckDB's temporary files."""
+        return self.build / "spill"
+
+    @property
+    def dbt_target(self) -> Path:
+        """Compiled SQL of the last night."""
+        return self.build / "dbt"
+
+    @property
+    def error_log(self) -> Path:
+        """Traceback of the last unexpected error."""
+        return self.build / "error.log"
+
+    def file_of(self, database: str) -> Path:
+        """Return the build file behind a database name of dbt: `engagement` is the attached one."""
+        return self.marts_file if database == "engagement" else self.staging_file
+
+    def prepare(self) -> None:
+        """Make the folders."""
+        for folder in (self.build, self.spill, self.dbt_target):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Night:
+    """One run over one warehouse.
+
+    Attributes:
+        run_id: The orchestrator's id of the run.
+        as_of: Last business day that the run knows of.
+        started_at: When it started, aware, UTC.
+        is_full_refresh: Whether incremental tables are built anew.
+        business_time_zone: IANA name.
+        reporting_currency: ISO 4217 code.
+        code_version: Version of the code that runs.
+        seeds_hash: Fingerprint of the business decisions under `seeds/`.
+    """
+
+    run_id: str
+    as_of: date
+    started_at: datetime
+    is_full_refresh: bool
+    business_time_zone: str
+    reporting_currency: str
+    code_version: str
+    seeds_hash: str
+
+
+def utc_now() -> datetime:
+    """Return this moment, aware, in UTC."""
+    return datetime.now(tz=UTC)

@@ -86,7 +86,7 @@ def _build(
             full_refresh=night.night.is_full_refresh,
         ),
         dbt.load_manifest(),
-        lambda name, seconds: context.log.info(f"{name:<44}{seconds:6.2f} s"),
+        lambda name, status, seconds: _tell_built(context, name, status, seconds),
     )
     rows = _record(night, manifest, results)
     _tell(context, results, rows)
@@ -175,10 +175,15 @@ def _check_row(manifest: Mapping[str, Any], result: dbt.NodeResult) -> audit.Che
     )
 
 
+def _tell_built(context: dg.AssetExecutionContext, name: str, status: str, seconds: float) -> None:
+    if status != "skipped":
+        context.log.info(f"{name:<44}{seconds:6.2f} s{'' if status == 'success' else f'  {status}'}")
+
+
 def _tell(
     context: dg.AssetExecutionContext, results: Sequence[dbt.NodeResult], rows: Mapping[str, int]
 ) -> None:
-    kinds = Counter(result.resource_type for result in results if not result.is_test)
+    kinds = Counter(result.resource_type for result in results if result.status == "success")
     passed = sum(result.status == "pass" for result in results)
     tests = sum(result.is_test for result in results)
     built = ", ".join(f"{count} {kind}s" for kind, count in sorted(kinds.items()))

@@ -53,7 +53,7 @@
 
 {#- Column in lower case -> kind of its type (macro type_family) as it lies in schema raw; empty where the engine has
     no such table, which is how a channel that a company does not have looks outside DuckDB. -#}
-{% macro physical_families(table) -%}
+{% macro delivered_columns(table) -%}
     {%- set families = {} -%}
     {%- if execute -%}
         {%- set declared = contract_table(table) -%}
@@ -73,13 +73,12 @@
 
 {#- All rows of a raw table with every contract column: columns that the loader does not deliver are null, and a
     table that is not there is empty. A missing required column stops the run. -#}
-{% macro raw_rows(table) -%}
+{% macro raw_rows(table, delivered) -%}
     {%- set relation = source("raw", table) -%}
-    {%- set families = physical_families(table) -%}
     select
         {%- for column in contract_table(table).columns.values() %}
-            {% if column.name in families -%} {{ column.name }},
-            {%- elif families and column.meta.get("required") -%}
+            {% if column.name in delivered -%} {{ column.name }},
+            {%- elif delivered and column.meta.get("required") -%}
                 {{
                     exceptions.raise_compiler_error(
                         "Required column "
@@ -95,33 +94,32 @@
                 ) as {{ column.name }},
             {%- endif -%}
         {%- endfor %}
-        {% if "source_file" in families -%} source_file
+        {% if "source_file" in delivered -%} source_file
         {%- else -%} cast(null as {{ type_string() }}) as source_file
         {%- endif %}
-    {% if families or not execute -%} from {{ relation }}
+    {% if delivered or not execute -%} from {{ relation }}
     {%- else -%} where 1 = 0
     {%- endif %}
 {%- endmacro %}
 
 {#- Every contract column of `raw_rows`, cast and normalised under its own name; for columns that may be unreadable
     also `<column>_is_given`, so that the rules can tell what was empty from what was no number, time or flag. -#}
-{% macro typed_columns(table) -%}
+{% macro typed_columns(table, delivered) -%}
     {%- set declared = contract_table(table) -%}
-    {%- set families = physical_families(table) -%}
     {%- set time_zone = var("source_time_zones", {}).get(table, "UTC") -%}
     {%- set as_given = {} -%}
     {%- for column in declared.columns.values() -%}
         {%- do as_given.update(
             {
                 column.name: given(
-                    column.name, staging_family(column, families)
+                    column.name, staging_family(column, delivered)
                 )
             }
         ) -%}
     {%- endfor -%}
     {%- for column in declared.columns.values() %}
         {%- set meta = column.meta -%}
-        {%- set family = staging_family(column, families) -%}
+        {%- set family = staging_family(column, delivered) -%}
         {%- set value = readable(
             as_given[column.name], column.data_type, family, time_zone
         ) -%}
@@ -129,7 +127,7 @@
             {%- set is_date_only = readable(
                 as_given["is_date_only"],
                 "boolean",
-                staging_family(declared.columns["is_date_only"], families),
+                staging_family(declared.columns["is_date_only"], delivered),
                 time_zone,
             ) -%}
             {%- set day = as_date(as_given[column.name], family, time_zone) -%}
@@ -168,11 +166,11 @@
 {%- endmacro %}
 
 {#- The kind of a column as `raw_rows` gives it: as delivered, or of the contract's type where it is filled with null. -#}
-{% macro staging_family(column, families) -%}
+{% macro staging_family(column, delivered) -%}
     {%- set of_contract = {"varchar": "text", "timestamp": "local"} -%}
     {{
         return(
-            families.get(
+            delivered.get(
                 column.name, of_contract.get(column.data_type, column.data_type)
             )
         )
@@ -204,19 +202,18 @@
 {#- The first rule that a row of `typed_columns` breaks, or null. In this order: missing_<key>, unreadable_<column>,
     missing_<required column>, unknown_<column> (closed lists), then `further` rules of the table as pairs of name and
     condition, negative_<column> or out_of_range_<column>, impossible_time. The last needs the CTE `time_bounds`. -#}
-{% macro quarantine_rule(table, further=[]) -%}
+{% macro quarantine_rule(table, delivered, further=[]) -%}
     {%- set columns = contract_table(table).columns.values() -%}
-    {%- set families = physical_families(table) -%}
     case
         {%- for column in columns if column.meta.get("key") %}
             when
                 {{ column.name }} is null
                 {%- if may_be_unreadable(
-                    column.data_type, staging_family(column, families)
+                    column.data_type, staging_family(column, delivered)
                 ) %} and not {{ column.name }}_is_given {%- endif %}
             then 'missing_{{ column.name }}'
         {%- endfor %}
-        {%- for column in columns if may_be_unreadable(column.data_type, staging_family(column, families)) %}
+        {%- for column in columns if may_be_unreadable(column.data_type, staging_family(column, delivered)) %}
             when {{ column.name }} is null and {{ column.name }}_is_given
             then 'unreadable_{{ column.name }}'
         {%- endfor %}
@@ -267,18 +264,17 @@
 
 {#- The latest valid version of every key; keys whose latest version is a deletion are left out.
 
-    base    relation of a base_ model
-    key     names of its key columns
+    base    relation of its base_ model
+    table   raw table
+
+    Returns a whole select of the contract columns and source_file.
 
     Versions that were loaded at the same instant: a deletion wins, then the content decides by its hash, so that the
     choice does not depend on the order of files. Most keys have one version and need no window: only rows of keys
     that repeat are ranked. -#}
-{% macro latest_versions(base, key) -%}
-    {%- set columns = (
-        adapter.get_columns_in_relation(base) | map(attribute="name") | list
-        if execute
-        else ["*"]
-    ) -%}
+{% macro latest_versions(base, table) -%}
+    {%- set columns = contract_table(table).columns | list + ["source_file"] -%}
+    {%- set key = contract_key(table) -%}
     with
         repeated_keys as (
             select {{ key | join(", ") }}
@@ -337,7 +333,7 @@
 {% macro row_hash(relation, columns) -%}
     md5(
         concat(
-            {%- for column in columns if column not in ["source_file", "quarantine_rule"] %}
+            {%- for column in columns if column != "source_file" %}
                 coalesce(cast({{ relation }}.{{ column }} as {{ type_string() }}), '~'),
                 '|'{{ "," if not loop.last }}
             {%- endfor %}
@@ -372,7 +368,7 @@
     out in the stg_ model and deletions as deleted keys that are not in it, so that the sum proves the deduplication. -#}
 {% macro row_accounts() -%}
     {%- for table, model in staged_tables().items() %}
-        {%- set key = contract_key(table) -%}
+        {%- set key = contract_key(table) %}
         select
             '{{ table }}' as source_table,
             versions.rows_in,

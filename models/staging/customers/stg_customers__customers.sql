@@ -1,0 +1,20 @@
+-- Customers as the CRM knows them, latest versions. Grain: customer_ref.
+with
+
+    latest as ({{ latest_versions(ref("base_customers__customers"), "customers") }}),
+
+    final as (
+        select
+            customer_ref,
+            created_at,
+            email,
+            phone,
+            loyalty_id,
+            country,
+            source_file,
+            loaded_at
+        from latest
+    )
+
+select *
+from final

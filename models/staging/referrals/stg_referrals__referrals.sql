@@ -1,0 +1,20 @@
+-- Recommendations of customers to others, latest versions. Grain: referral_id.
+with
+
+    latest as ({{ latest_versions(ref("base_referrals__referrals"), "referrals") }}),
+
+    final as (
+        select
+            referral_id,
+            referrer_ref,
+            referred_ref,
+            referred_email,
+            sent_at,
+            converted_at,
+            source_file,
+            loaded_at
+        from latest
+    )
+
+select *
+from final

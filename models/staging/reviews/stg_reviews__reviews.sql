@@ -1,0 +1,27 @@
+-- Product and company reviews, latest versions. Grain: review_id.
+with
+
+    latest as ({{ latest_versions(ref("base_reviews__reviews"), "reviews") }}),
+
+    final as (
+        select
+            review_id,
+            site,
+            customer_ref,
+            user_id,
+            email,
+            handle,
+            rating,
+            rating_max,
+            has_text,
+            is_invited,
+            sentiment,
+            product_id,
+            created_at,
+            source_file,
+            loaded_at
+        from latest
+    )
+
+select *
+from final

@@ -1,0 +1,25 @@
+-- Support tickets, latest versions. Grain: ticket_id.
+with
+
+    latest as ({{ latest_versions(ref("base_support__tickets"), "support_tickets") }}),
+
+    final as (
+        select
+            ticket_id,
+            customer_ref,
+            user_id,
+            email,
+            handle,
+            via,
+            ticket_type,
+            created_by,
+            status,
+            created_at,
+            solved_at,
+            source_file,
+            loaded_at
+        from latest
+    )
+
+select *
+from final

@@ -5,6 +5,7 @@ What does NOT belong here: anything that a later program would want to read (tha
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
@@ -39,7 +40,9 @@ class Reporter(logging.Handler):
         shown = "" if step == self._step else step
         self._step = step
         message = meta.get("orig_message") or record.getMessage()
-        self._write(f"{time.monotonic() - self._begun:6.1f} s", shown, message)
+        # A terminal that went away must not end a night; rich raises SystemExit for a closed pipe.
+        with contextlib.suppress(OSError, SystemExit):
+            self._write(f"{time.monotonic() - self._begun:6.1f} s", shown, message)
 
 
 def report_with(write: Callable[[str, str, str], None]) -> None:

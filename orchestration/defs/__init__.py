@@ -1,0 +1,1 @@
+"""Everything that Dagster knows of, one module per part of the flow."""

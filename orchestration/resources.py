@@ -1,4 +1,4 @@
-"""The night as a Dagster resource: it holds the writer's lock over the whole run and knows how the run ended.
+"""The night as a Dagster resource: it holds the writer's lock over the whole run and knows how it ended.
 
 With the in-process executor there is one such object per run. What does NOT belong here: SQL, dbt.
 """
@@ -6,8 +6,9 @@ With the in-process executor there is one such object per run. What does NOT bel
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 
@@ -27,8 +28,22 @@ RAW_ZONE = "raw zone"
 INFRASTRUCTURE_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 
 
+@dataclass
+class _Session:
+    """What a night knows once its first step has begun."""
+
+    settings: Settings
+    night: Night
+    held: lock.NightLock
+    is_begun: bool = False
+    is_published: bool = False
+    failures: dict[str, str] = field(default_factory=dict)
+
+
 class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """One night over the configured warehouse.
+
+    Nothing happens before the first step: Dagster also makes resources to look at a run that is over.
 
     Attributes:
         as_of: Business day to build, `YYYY-MM-DD`; the last complete one when absent.
@@ -40,108 +55,123 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     full_refresh: bool = False
     wait_seconds: float | None = None
 
-    _settings: Settings = PrivateAttr()
-    _night: Night = PrivateAttr()
-    _is_begun: bool = PrivateAttr(default=False)
-    _is_published: bool = PrivateAttr(default=False)
-    _failures: dict[str, str] = PrivateAttr(default_factory=dict)
+    _run_id: str = PrivateAttr()
+    _command: str = PrivateAttr()
+    _log: Callable[[str], None] = PrivateAttr()
+    _held: ExitStack = PrivateAttr()
+    _session: _Session | None = PrivateAttr(default=None)
 
     @property
     def settings(self) -> Settings:
         """The settings that this night reads."""
-        return self._settings
+        return self._opened.settings
 
     @property
     def warehouse(self) -> Warehouse:
         """The files of the warehouse."""
-        return Warehouse(self._settings.warehouse)
+        return Warehouse(self.settings.warehouse)
 
     @property
     def night(self) -> Night:
         """Identity of this run."""
-        return self._night
+        return self._opened.night
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[NightResource]:
-        """Hold the warehouse while the run lasts, and say in the audit how it ended."""
-        settings = from_environment()
-        settings.apply()
-        day = date.fromisoformat(self.as_of) if self.as_of else settings.last_complete_day()
-        run_id = context.run.run_id if context.run else "manual"
-        job = context.run.job_name if context.run else "manual"
-        wait = settings.lock_wait_seconds if self.wait_seconds is None else self.wait_seconds
-        warehouse = Warehouse(settings.warehouse)
-
-        def tell(holder: lock.Holder | None) -> None:
-            if context.log:
-                context.log.info(
-                    f"waiting up to {wait:.0f} s for the night that holds the warehouse: {holder}"
-                )
-
-        with lock.hold(
-            warehouse.lock,
-            run_id=run_id,
-            command=f"dagster job {job}",
-            as_of=day.isoformat(),
-            wait_seconds=wait,
-            on_wait=tell,
-        ) as held:
-            self._settings = settings
-            self._night = Night(
-                run_id=run_id,
-                as_of=day,
-                started_at=utc_now(),
-                is_full_refresh=self.full_refresh,
-                business_time_zone=settings.time_zone,
-                reporting_currency=settings.reporting_currency,
-                code_version=_code_version(),
-                seeds_hash=dbt.seeds_hash(),
-            )
-            remove_leftovers(warehouse.published)
+        """Give back the lock when the run is over, and say in the audit how it ended."""
+        if context.run is None or context.log is None:
+            raise SettingsError("A night is part of a run; launch the job `nightly`.")
+        self._run_id = context.run.run_id
+        self._command = f"dagster, job {context.run.job_name}"
+        self._log = context.log.info
+        with ExitStack() as held:
+            self._held = held
             try:
                 yield self
             finally:
-                self._end(held)
+                if self._session is not None:
+                    self._end(self._session)
 
     def begin(self) -> None:
         """Make the build folders and record that the night runs; the first thing that a night writes."""
         self.warehouse.prepare()
-        audit.begin(self.warehouse.marts_file, self._night)
-        self._is_begun = True
+        audit.begin(self.warehouse.marts_file, self.night)
+        self._opened.is_begun = True
 
     def mark_published(self) -> None:
         """Remember that readers have this night."""
-        self._is_published = True
+        self._opened.is_published = True
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Run a step: remember why it failed, and turn what will not mend itself into a final failure.
+        """Run a step under the writer's lock, and remember why it failed.
+
+        What will not mend itself becomes a final failure; anything else is left to the retries.
 
         Raises:
-            dagster.Failure: A raw table, a model, a gate or a setting is wrong; it is not tried again.
+            dagster.Failure: A raw table, a model, a gate or a setting is wrong, or somebody else writes.
         """
         try:
+            if self._session is None:
+                self._session = self._open()
             yield
         except Exception as error:
             failure = _as_failure(error)
-            self._failures[name] = (
-                failure.description if failure else None
-            ) or f"{type(error).__name__}: {error}"
+            message = (failure.description if failure else None) or f"{type(error).__name__}: {error}"
+            if self._session is not None:
+                self._session.failures[name] = message
             if failure is None or failure is error:
                 raise
             raise failure from error
         else:
-            self._failures.pop(name, None)
+            self._opened.failures.pop(name, None)
 
-    def _end(self, held: lock.NightLock) -> None:
-        message = "; ".join(self._failures.values()) or None
-        if self._is_published and not message:
-            held.finish("published")
+    @property
+    def _opened(self) -> _Session:
+        if self._session is None:
+            raise RuntimeError("A night is opened by its first step.")
+        return self._session
+
+    def _open(self) -> _Session:
+        settings = from_environment()
+        settings.apply()
+        day = date.fromisoformat(self.as_of) if self.as_of else settings.last_complete_day()
+        warehouse = Warehouse(settings.warehouse)
+        wait = settings.lock_wait_seconds if self.wait_seconds is None else self.wait_seconds
+        held = self._held.enter_context(
+            lock.hold(
+                warehouse.lock,
+                run_id=self._run_id,
+                command=self._command,
+                as_of=day.isoformat(),
+                wait_seconds=wait,
+                on_wait=lambda holder: self._log(
+                    f"waiting up to {wait:.0f} s for {holder or 'another writer'}"
+                ),
+            )
+        )
+        remove_leftovers(warehouse.published)
+        night = Night(
+            run_id=self._run_id,
+            as_of=day,
+            started_at=utc_now(),
+            is_full_refresh=self.full_refresh,
+            business_time_zone=settings.time_zone,
+            reporting_currency=settings.reporting_currency,
+            code_version=_code_version(),
+            seeds_hash=dbt.seeds_hash(),
+        )
+        return _Session(settings, night, held)
+
+    def _end(self, session: _Session) -> None:
+        message = "; ".join(session.failures.values()) or None
+        if session.is_published and message is None:
+            session.held.finish("published")
             return
-        outcome = "failed" if message else "partial"
-        if self._is_begun:
-            audit.end(self.warehouse.marts_file, self._night.run_id, outcome, message)
-        held.finish(outcome, message)
+        outcome = "partial" if message is None else "failed"
+        if session.is_begun:
+            audit.end(self.warehouse.marts_file, session.night.run_id, outcome, message)
+        session.held.finish(outcome, message)
 
 
 def _as_failure(error: Exception) -> dg.Failure | None:
@@ -150,7 +180,7 @@ def _as_failure(error: Exception) -> dg.Failure | None:
         return error
     if isinstance(error, RawZoneError):
         return dg.Failure(description=str(error), metadata={CAUSE: RAW_ZONE}, allow_retries=False)
-    if isinstance(error, dbt.DbtError | PublicationError | SettingsError):
+    if isinstance(error, dbt.DbtError | PublicationError | SettingsError | lock.WarehouseBusyError):
         return dg.Failure(description=str(error), allow_retries=False)
     return None
 

@@ -34,7 +34,7 @@ class Holder:
         as_of: Business day that it builds, `YYYY-MM-DD`.
         since: When it took the lock (UTC, ISO 8601).
         until: When it gave the lock back; `None` while it runs, and for ever after a kill.
-        outcome: `published`, `failed` or `finished` (nothing to publish); `None` while it runs.
+        outcome: `published`, `failed` or `partial` (without a publication); `None` while it runs.
         message: Why it failed, one sentence.
     """
 
@@ -46,6 +46,11 @@ class Holder:
     until: str | None = None
     outcome: str | None = None
     message: str | None = None
+
+    def __str__(self) -> str:
+        """Say who it is, for people."""
+        run = f"run {self.run_id}, as of {self.as_of}, since {self.since}"
+        return f"process {self.pid} ({run}, started by `{self.command}`)"
 
 
 class WarehouseBusyError(RuntimeError):
@@ -60,12 +65,7 @@ class WarehouseBusyError(RuntimeError):
             waited_seconds: How long this process has waited.
         """
         self.holder = holder
-        who = (
-            f"process {holder.pid} (run {holder.run_id}, as of {holder.as_of}, since {holder.since}, "
-            f"started by `{holder.command}`)"
-            if holder
-            else "another process"
-        )
+        who = holder or "another process"
         waited = f" still, after {waited_seconds:.0f} s of waiting" if waited_seconds >= 1 else ""
         super().__init__(f"The warehouse {path.parent} is held by {who}{waited}; nothing was changed.")
 
@@ -83,7 +83,6 @@ class NightLock:
         """
         self._descriptor = descriptor
         self._path = path
-        self._depth = 1
         self.holder = holder
         self._write()
 

@@ -5,6 +5,7 @@ Imports Great Expectations (seconds): import this module inside functions only.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,8 @@ class Session:
             if attached:
                 path = str(attached.resolve()).replace("'", "''")
                 connection.exec_driver_sql(f"attach '{path}' as {attached.stem} (read_only)")
+            # Great Expectations rolls back after an error, and would take the attached file with it.
+            connection.commit()
 
     def validate(
         self, name: str, schema: str, table: str, expectations: list[Expectation]
@@ -75,7 +78,11 @@ class Session:
                 a table that is not there.
         """
         # The catalog goes first because DuckDB calls `staging.x` ambiguous in a file staging.duckdb.
-        asset = self._source.add_table_asset(name, table_name=table, schema_name=f"{self._catalog}.{schema}")
+        qualified = f"{self._catalog}.{schema}"
+        with warnings.catch_warnings():
+            # Deprecated in favour of a schema in the connection, which this kind of source does not have.
+            warnings.filterwarnings("ignore", "`schema_name` is deprecated", DeprecationWarning)
+            asset = self._source.add_table_asset(name, table_name=table, schema_name=qualified)
         batch = asset.add_batch_definition_whole_table("all").get_batch()
         return batch.validate(gx.ExpectationSuite(name=name, expectations=expectations))
 

@@ -55,12 +55,13 @@ def interactions(thresholds: Thresholds) -> list[Expectation]:
                         select currency from staging.staging.stg_finance__exchange_rates
                     )
                 )
-                and abs(batch.revenue - orders.total_amount) > :tolerance * greatest(orders.total_amount, 1)
+                and abs(coalesce(batch.revenue, 0) - orders.total_amount)
+                > :tolerance * greatest(orders.total_amount, 1)
                 and not (
-                    batch.revenue = 0
+                    coalesce(batch.revenue, 0) = 0
                     and (
                         orders.cancelled_at is not null
-                        or lower(orders.status) in ('cancelled', 'canceled', 'voided')
+                        or coalesce(lower(orders.status) in ('cancelled', 'canceled', 'voided'), false)
                     )
                 )
             """,

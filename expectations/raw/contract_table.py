@@ -1,50 +1,52 @@
-"""What is expected of every raw table alike.
-
-The columns are said again here, and not read from where staging declares them: this gate is the
-witness that what staging reads is still the public contract.
-"""
+"""What is expected of every raw table alike; the contract says which columns it has and what is in them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expectations.suite import Suite
 from expectations.thresholds import Thresholds
 from expectations.vocabulary import columns_in_order, no_rows, readable
+from warehouse.contract import RawColumn, RawContract, read_contract
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
-# Every table ends with these two; the view adds the file that a row came from.
-CLOSING_COLUMNS = ("is_deleted", "loaded_at", "source_file")
+PROJECT = Path(__file__).resolve().parents[2]
+
+# Contract type -> the type in which a value must be readable. Times may bear an offset or not.
+READ_AS = {
+    "timestamp": "timestamptz",
+    "date": "timestamptz",
+    "double": "double",
+    "integer": "double",
+    "decimal": "double",
+}
 
 
-def contract_table(
-    table: str, *, columns: Sequence[str], event_time: str, numbers: Sequence[str] = ()
-) -> Suite:
+def contract_table(table: str) -> Suite:
     """Make the suite of a raw table.
 
     Shape: the contract's columns in the contract's order. Load time: in every row, readable, and not in
     the future, because a row without it can be neither ordered nor counted as read; one such row stops
-    the night. Distribution: the time of the event and the numbers are readable nearly everywhere; single
-    bad rows go to quarantine in staging, but a feed that changed its format must not end there unseen.
+    the night. Distribution: numbers and the times that matter are readable nearly everywhere; single bad
+    rows go to quarantine in staging, but a feed that changed its format must not end there unseen.
 
     Args:
         table: The raw table.
-        columns: The contract's columns, in its order, without those that close every table.
-        event_time: The column with the time or day that a row is about.
-        numbers: Columns that hold numbers.
 
     Returns:
-        The suite.
+        The suite; the contract is read when the gate runs.
     """
 
     def build(thresholds: Thresholds) -> list[Expectation]:
+        columns = _contract()[table].columns
         share_max = thresholds.value("raw", table, "unreadable_share_max")
         tolerated = thresholds.value("raw", table, "unreadable_rows_tolerated")
         return [
-            columns_in_order((*columns, *CLOSING_COLUMNS)),
+            columns_in_order([*(column.name for column in columns), "source_file"]),
             no_rows(
                 "expect_loaded_at_in_every_row",
                 ["loaded_at"],
@@ -64,8 +66,24 @@ def contract_table(
                 """,
                 {"load_ahead_hours_max": int(thresholds.value("raw", table, "load_ahead_hours_max"))},
             ),
-            readable(event_time, "timestamptz", share_max, tolerated),
-            *(readable(number, "double", share_max, tolerated) for number in numbers),
+            *(
+                readable(column.name, READ_AS[column.data_type], share_max, tolerated)
+                for column in columns
+                if _must_be_readable(column)
+            ),
         ]
 
     return Suite("raw", table, build)
+
+
+def _must_be_readable(column: RawColumn) -> bool:
+    """Whether a column is a number, or the time that a row is about; load times have a rule of their own."""
+    if column.name == "loaded_at" or column.data_type not in READ_AS:
+        return False
+    is_time = READ_AS[column.data_type] == "timestamptz"
+    return not is_time or column.is_event_time or column.is_required
+
+
+@cache
+def _contract() -> RawContract:
+    return read_contract(PROJECT)

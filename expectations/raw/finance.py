@@ -2,13 +2,4 @@
 
 from expectations.raw.contract_table import contract_table
 
-exchange_rates = contract_table(
-    "exchange_rates",
-    columns=(
-        "rate_on",
-        "currency",
-        "rate",
-    ),
-    event_time="rate_on",
-    numbers=("rate",),
-)
+exchange_rates = contract_table("exchange_rates")

@@ -2,19 +2,4 @@
 
 from expectations.raw.contract_table import contract_table
 
-message_events = contract_table(
-    "message_events",
-    columns=(
-        "event_id",
-        "message_channel",
-        "customer_ref",
-        "email",
-        "phone",
-        "event_name",
-        "campaign_id",
-        "is_machine",
-        "occurred_at",
-        "is_date_only",
-    ),
-    event_time="occurred_at",
-)
+message_events = contract_table("message_events")

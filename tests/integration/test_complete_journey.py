@@ -185,7 +185,7 @@ def test_every_household_has_the_measures_of_the_second_computation(
         from marts.fct_engagement_{fact} as facts
         left join households on facts.customer_id = households.customer_id
         where facts.snapshot_date = ?
-        """,  # noqa: S608 - the name is one of FACTS
+        """,
         [through],
     ).df()
     keys = FACTS[fact]

@@ -25,6 +25,7 @@ from orchestration import settings as settings_module
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError
 
 if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
     from rich.console import Console
 
 Parameters = ParamSpec("Parameters")
@@ -199,18 +200,27 @@ def land_cdnow(raw: Path | None, through: datetime | None) -> None:
 
 @main.command()
 @click.option("--customers", type=click.IntRange(min=1), default=1_000, show_default=True)
-@click.option("--days", type=click.IntRange(min=1), default=180, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same files.")
+@click.option("--days", type=click.IntRange(min=14), default=180, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same files.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Raw zone to write."
 )
 @_plainly
 def sample(customers: int, days: int, seed: int, out: Path) -> None:
     """Write a synthetic raw zone of every channel, with the truth beside it."""
-    from loaders.sample import generate
+    from loaders.sample import SampleError, generate
 
     begun = time.monotonic()
-    generate(customers, days, seed, out)
+    try:
+        generate(customers, days, seed, out)
+    except SampleError as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
     click.echo(f"Synthetic raw zone of {customers:,} customers and {days:,} days in {out}")
     click.echo(f"({time.monotonic() - begun:.1f} s; seed {seed}; nobody in it exists)")
 
@@ -316,7 +326,7 @@ def _run_night(settings: Settings, day: date, full_refresh: bool) -> None:
     )
     begun = time.monotonic()
     try:
-        outcome = _execute(console, day, full_refresh)
+        outcome = _execute(console, settings, day, full_refresh)
     except Exception as error:
         log = settings.warehouse / "build" / "error.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -343,7 +353,7 @@ def _run_night(settings: Settings, day: date, full_refresh: bool) -> None:
     raise Refusal("\n".join([*messages, end]), WRONG_USAGE if is_raw_zone else NOT_PUBLISHED)
 
 
-def _execute(console: Console, day: date, full_refresh: bool) -> Any:
+def _execute(console: Console, settings: Settings, day: date, full_refresh: bool) -> ExecuteInProcessResult:
     """Run the Dagster job `nightly` in this process; return Dagster's result."""
     import warnings
     from contextlib import ExitStack
@@ -361,7 +371,7 @@ def _execute(console: Console, day: date, full_refresh: bool) -> Any:
     job = defs().resolve_job_def(NIGHTLY)
     config = night_config(as_of=day.isoformat(), full_refresh=full_refresh) | {"loggers": {"night": {}}}
     with ExitStack() as stack:
-        if os.environ.get("DAGSTER_HOME"):
+        if settings.dagster_home is not None:
             instance = stack.enter_context(dg.DagsterInstance.get())
         else:
             instance = stack.enter_context(dg.DagsterInstance.ephemeral())

@@ -264,44 +264,63 @@ def seeds_hash(project: Path = PROJECT_ROOT) -> str:
     return fingerprint((project / "seeds").rglob("*.csv"), project)[:16]
 
 
-def manifest_path(project: Path = PROJECT_ROOT, parsed: Path = _PARSED) -> Path:
-    """Return the parsed manifest's file, after parsing the project if its files changed since.
+@dataclass(frozen=True)
+class Project:
+    """The dbt project as it was parsed; one process sticks to one, whatever happens to the files meanwhile.
+
+    Attributes:
+        manifest: Content of `manifest.json`, for reading only.
+        packed: The same for dbt itself, as dbt packs it.
+    """
+
+    manifest: Mapping[str, Any]
+    packed: bytes
+
+    def load(self) -> Manifest:
+        """Return a fresh manifest for one night.
+
+        dbt writes compiled SQL into the manifest that it is given and would take it for its own in the next
+        night, so two nights never share one.
+        """
+        from dbt.contracts.graph.manifest import Manifest
+        from dbt.parser.manifest import extended_mashumuro_decoder
+
+        # manifest.json would do for models, but comes back without the arguments of generic tests.
+        manifest: Manifest = Manifest.from_msgpack(self.packed, decoder=extended_mashumuro_decoder)
+        manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+        return manifest
+
+
+@lru_cache(maxsize=1)
+def project() -> Project:
+    """Return this checkout's dbt project, parsed now if its files have changed since it last was.
 
     Raises:
         DbtError: The project does not parse; the message is dbt's own.
     """
-    path = parsed / "manifest.json"
-    stamp = parsed / "fingerprint"
-    now = _project_fingerprint(project)
-    with _one_parser(parsed):
-        if not (path.is_file() and stamp.is_file() and stamp.read_text(encoding="ascii") == now):
-            stamp.unlink(missing_ok=True)
-            _parse(project, parsed)
-            stamp.write_text(now, encoding="ascii")
-    return path
+    return parsed_project(PROJECT_ROOT, _PARSED)
 
 
-@lru_cache(maxsize=1)
-def manifest_json(project: Path = PROJECT_ROOT) -> Mapping[str, Any]:
-    """Return the parsed manifest as plain data, for reading only."""
-    content: Mapping[str, Any] = json.loads(manifest_path(project).read_text(encoding="utf-8"))
-    return content
+def parsed_project(root: Path, parsed: Path) -> Project:
+    """Return a dbt project, parsed now if its files have changed since it last was.
 
+    Args:
+        root: The project.
+        parsed: Folder that keeps what dbt parsed, and the fingerprint of what it parsed.
 
-def load_manifest(project: Path = PROJECT_ROOT) -> Manifest:
-    """Return a fresh manifest for one night.
-
-    dbt writes compiled SQL into the manifest that it is given and would take it for its own in the next
-    night, so two nights never share one.
+    Raises:
+        DbtError: The project does not parse; the message is dbt's own.
     """
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumuro_decoder
-
-    # manifest.json would do for models, but comes back without the arguments of generic tests.
-    content = manifest_path(project).with_name("partial_parse.msgpack").read_bytes()
-    manifest: Manifest = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
-    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
-    return manifest
+    manifest = parsed / "manifest.json"
+    packed = parsed / "partial_parse.msgpack"
+    stamp = parsed / "fingerprint"
+    with _one_parser(parsed):
+        now = _project_fingerprint(root)
+        if not (stamp.is_file() and stamp.read_text(encoding="ascii") == now):
+            stamp.unlink(missing_ok=True)
+            _parse(root, parsed)
+            stamp.write_text(now, encoding="ascii")
+        return Project(json.loads(manifest.read_text(encoding="utf-8")), packed.read_bytes())
 
 
 def _parse(project: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -21,6 +22,9 @@ from warehouse import audit, lock
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
 from warehouse.raw_zone import RawZoneError
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 CAUSE = "cause"
 RAW_ZONE = "raw zone"
@@ -35,6 +39,7 @@ class _Session:
     settings: Settings
     night: Night
     held: lock.NightLock
+    manifest: Manifest | None = None
     is_begun: bool = False
     is_published: bool = False
     failures: dict[str, str] = field(default_factory=dict)
@@ -75,6 +80,13 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def night(self) -> Night:
         """Identity of this run."""
         return self._opened.night
+
+    @property
+    def manifest(self) -> Manifest:
+        """The parsed dbt project; all steps of a night share one, compiled SQL included."""
+        if self._opened.manifest is None:
+            self._opened.manifest = dbt.project().load()
+        return self._opened.manifest
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[NightResource]:

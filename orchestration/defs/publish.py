@@ -66,7 +66,7 @@ def published_asset() -> dg.AssetsDefinition:
 def _everything_readers_see() -> list[dg.AssetKey]:
     return [
         dg.AssetKey([dbt.layer_of(node), node["name"]])
-        for node in dbt.manifest_json()["nodes"].values()
+        for node in dbt.project().manifest["nodes"].values()
         if node["resource_type"] == "model" and dbt.layer_of(node) in ("marts", "audit")
     ]
 

@@ -34,7 +34,7 @@ def complete_journey_landing() -> dg.MaterializeResult[Any]:
 
 def raw_assets() -> dg.AssetsDefinition:
     """Return the raw tables: one definition that looks at all of them before it opens any."""
-    sources = {node["name"]: node for node in dbt.manifest_json()["sources"].values()}
+    sources = {node["name"]: node for node in dbt.project().manifest["sources"].values()}
 
     @dg.multi_asset(
         name="raw",

@@ -54,7 +54,7 @@ def layer_assets(step: str) -> dg.AssetsDefinition:
     """
 
     @dbt_assets(
-        manifest=dbt.manifest_json(),
+        manifest=dbt.project().manifest,
         select=" ".join(dbt.selection(step)),
         name=step,
         dagster_dbt_translator=LayerTranslator(),
@@ -71,7 +71,7 @@ def _build(
     context: dg.AssetExecutionContext, night: NightResource, step: str
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     night.begin()
-    manifest = dbt.manifest_json()
+    manifest = dbt.project().manifest
     results = dbt.build(
         dbt.build_arguments(
             select=_selected(context, manifest, step),
@@ -85,7 +85,7 @@ def _build(
             target=night.warehouse.dbt_target,
             full_refresh=night.night.is_full_refresh,
         ),
-        dbt.load_manifest(),
+        night.manifest,
         lambda name, status, seconds: _tell_built(context, name, status, seconds),
     )
     rows = _record(night, manifest, results)
@@ -235,7 +235,7 @@ def _tested(manifest: Mapping[str, Any], unique_id: str) -> str:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the steps that have anything to build."""
-    layers = {dbt.layer_of(node) for node in _models(dbt.manifest_json())}
+    layers = {dbt.layer_of(node) for node in _models(dbt.project().manifest)}
     return dg.Definitions(
         assets=[layer_assets(step) for step, members in dbt.STEPS.items() if layers.intersection(members)]
     )

@@ -1,0 +1,224 @@
+"""What the command says before anything heavy is loaded, and the pure parts of how a night is set up."""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestration import dbt
+
+ENGAGEMENT = Path(sys.executable).with_name("engagement")
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ENGAGEMENT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    return folder
+
+
+def test_help_comes_at_once():
+    run("--help")
+    begun = time.monotonic()
+    shown = run("--help")
+    assert time.monotonic() - begun < 1.5
+    assert shown.returncode == 0
+    for command in ("nightly", "status", "land", "sample", "serve", "docs"):
+        assert command in shown.stdout
+
+
+def test_help_loads_nothing_heavy():
+    heavy = "{'dagster', 'dbt', 'duckdb', 'great_expectations', 'pandas', 'rich'}"
+    program = f"import sys, orchestration.cli; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_the_version_is_said():
+    assert run("--version").stdout.startswith("engagement, version ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--as-of", "31.12.2023"), "does not match the format"),
+        (("--as-of", "2999-01-01"), "has not ended in UTC"),
+        (("--timezone", "America/NewYork"), "did you mean America/New_York?"),
+        (("--source-timezone", "orders"), "write table=zone"),
+        (("--source-timezone", "orders=Nowhere"), "of raw table orders does not exist"),
+        (("--currency", "dollars"), "three capital letters"),
+        (("--wait", "-1"), "--wait"),
+        (("--full", "yes"), "--full"),
+    ],
+)
+def test_wrong_usage_is_status_2_and_one_sentence(tmp_path: Path, raw: Path, arguments, message: str):
+    refused = run("nightly", "--raw", raw, "--warehouse", tmp_path / "warehouse", *arguments)
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "warehouse").exists()
+
+
+def test_a_missing_raw_zone_is_status_2(tmp_path: Path):
+    refused = run("nightly", "--raw", tmp_path / "nowhere", "--warehouse", tmp_path / "warehouse")
+    assert refused.returncode == 2
+    assert (
+        refused.stderr.strip()
+        == f"engagement: There is no raw zone {tmp_path / 'nowhere'}; name its folder with --raw."
+    )
+    assert not (tmp_path / "warehouse").exists()
+
+
+def test_a_misspelt_variable_is_status_2(tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ENGAGEMENT_TIMEZONE", "UTC")
+    refused = run("nightly", "--raw", raw, "--warehouse", tmp_path / "warehouse")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "did you mean ENGAGEMENT_TIME_ZONE" in refused.stderr
+
+
+def test_today_is_no_complete_day(tmp_path: Path, raw: Path):
+    # Two days ahead, so that midnight between the two lines cannot matter.
+    ahead = (datetime.now(tz=UTC) + timedelta(days=2)).date()
+    assert run("nightly", "--raw", raw, "--warehouse", tmp_path / "w", "--as-of", str(ahead)).returncode == 2
+
+
+def test_a_warehouse_that_cannot_be_written_is_status_1(tmp_path: Path, raw: Path):
+    (tmp_path / "file").touch()
+    refused = run("nightly", "--raw", raw, "--warehouse", tmp_path / "file" / "warehouse")
+    assert refused.returncode == 1
+    assert "cannot be written" in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_status_of_an_empty_warehouse_is_1(tmp_path: Path):
+    shown = run("status", "--warehouse", tmp_path)
+    assert shown.returncode == 1
+    assert "nothing in" in shown.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_arguments_of_a_build_are_exactly_these():
+    arguments = dbt.build_arguments(
+        select=["path:models/marts", "a.b.test"],
+        variables={"run_id": "r", "as_of": "2024-01-31"},
+        target=Path("/w/build/dbt"),
+        full_refresh=True,
+        project=Path("/project"),
+    )
+    assert arguments == [
+        *("--log-level", "none", "--log-level-file", "info", "--log-path", "/w/build/dbt"),
+        *("--no-write-json", "--cache-selected-only", "build"),
+        *("--project-dir", "/project", "--profiles-dir", "/project", "--target-path", "/w/build/dbt"),
+        *("--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"),
+        *("--vars", '{"as_of": "2024-01-31", "run_id": "r"}'),
+        "--full-refresh",
+        *("--select", "path:models/marts", "a.b.test"),
+    ]
+
+
+def test_a_build_is_incremental_unless_told_otherwise():
+    arguments = dbt.build_arguments(select=["path:seeds"], variables={}, target=Path("/w"))
+    assert "--full-refresh" not in arguments
+    assert arguments[-2:] == ["--select", "path:seeds"]
+
+
+def test_the_variables_of_a_night_are_exactly_these():
+    zones = {"orders": "America/New_York"}
+    variables = dbt.variables(
+        run_id="r",
+        as_of="2024-01-31",
+        business_time_zone="UTC",
+        reporting_currency="EUR",
+        source_time_zones=zones,
+    )
+    assert json.loads(json.dumps(variables)) == {
+        "run_id": "r",
+        "as_of": "2024-01-31",
+        "business_time_zone": "UTC",
+        "reporting_currency": "EUR",
+        "source_time_zones": zones,
+    }
+
+
+def test_each_step_selects_its_own_folder_and_seeds_go_with_staging():
+    assert {step: dbt.selection(step) for step in dbt.STEPS} == {
+        "staging": ["path:seeds", "path:models/staging"],
+        "intermediate": ["path:models/intermediate"],
+        "marts": ["path:models/marts"],
+        "audit": ["path:models/audit"],
+    }
+
+
+def model(name: str, layer: str) -> dict[str, object]:
+    return {"resource_type": "model", "original_file_path": f"models/{layer}/{name}.sql", "name": name}
+
+
+def check(name: str, *parents: str) -> dict[str, object]:
+    return {"resource_type": "test", "fqn": ["p", name], "name": name, "depends_on": {"nodes": list(parents)}}
+
+
+MANIFEST = {
+    "sources": {"source.orders": {"resource_type": "source"}},
+    "nodes": {
+        "stg_a": model("stg_a", "staging"),
+        "stg_b": model("stg_b", "staging/orders"),
+        "fct_a": model("fct_a", "marts"),
+        "accounts": model("accounts", "audit"),
+        "t_stg": check("t_stg", "stg_a"),
+        "t_source": check("t_source", "source.orders", "stg_a"),
+        "t_upstream": check("t_upstream", "fct_a", "stg_a"),
+        "t_other_branch": check("t_other_branch", "fct_a", "stg_b"),
+        "t_across": check("t_across", "accounts", "fct_a"),
+    },
+    "parent_map": {
+        "stg_a": ["source.orders"],
+        "stg_b": ["source.orders"],
+        "fct_a": ["stg_a"],
+        "accounts": ["stg_b"],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("unique_id", "layer"),
+    [
+        ("t_stg", "staging"),
+        ("t_source", "staging"),
+        ("t_upstream", "marts"),
+        ("t_other_branch", "marts"),
+        ("t_across", "audit"),
+    ],
+)
+def test_a_test_belongs_to_the_latest_layer_that_it_looks_at(unique_id: str, layer: str):
+    assert dbt.test_layer(MANIFEST, unique_id) == layer
+
+
+def test_tests_that_compare_two_branches_are_asked_for_by_name():
+    assert dbt.stray_tests(MANIFEST, "staging") == []
+    assert dbt.stray_tests(MANIFEST, "marts") == ["p.t_other_branch"]
+    assert dbt.stray_tests(MANIFEST, "audit") == ["p.t_across"]
+
+
+def test_a_model_outside_the_layers_is_an_error():
+    with pytest.raises(dbt.DbtError, match=r"models/stray/x.sql stands in no layer"):
+        dbt.layer_of(model("x", "stray"))
+
+
+def test_a_fingerprint_knows_names_and_contents(tmp_path: Path):
+    one, two = tmp_path / "one.sql", tmp_path / "two.sql"
+    one.write_text("select 1")
+    first = dbt.fingerprint([one], tmp_path)
+    assert dbt.fingerprint([one], tmp_path) == first
+    one.rename(two)
+    assert dbt.fingerprint([two], tmp_path) != first
+    two.write_text("select 2")
+    assert dbt.fingerprint([two], tmp_path) not in {first}

@@ -180,6 +180,15 @@ def _add(column: str, amount: float) -> Change:
     return change
 
 
+def _halve(column: str) -> Change:
+    """Change that brings a number closer to 0, so that it stays within its limits."""
+
+    def change(frame: Frame) -> Frame:
+        return frame.but(columns={column: _changed(frame, column, lambda values: np.round(values / 2, 4))})
+
+    return change
+
+
 def _negate(column: str) -> Change:
     def change(frame: Frame) -> Frame:
         return frame.but(columns={column: _changed(frame, column, lambda values: -values - 1)})
@@ -254,7 +263,7 @@ PROFILES: Mapping[str, Profile] = {
     ),
     "social_events": Profile(
         "occurred_at",
-        _add("sentiment", -0.01),
+        _halve("sentiment"),
         lambda frame: frame.columns["event_name"].values == EVENTS.index("like"),
         (("unknown_event_name", _say("event_name", "poked")),),
     ),
@@ -262,7 +271,7 @@ PROFILES: Mapping[str, Profile] = {
     "loyalty_events": Profile(
         "occurred_at", _add("points", 10), None, (("unknown_event_name", _say("event_name", "points_found")),)
     ),
-    "survey_responses": Profile("responded_at", _add("sentiment", -0.01)),
+    "survey_responses": Profile("responded_at", _halve("sentiment")),
     "community_events": Profile(
         "occurred_at", None, _all, (("unreadable_occurred_at", _set("occurred_at", UNREADABLE_TIME)),)
     ),

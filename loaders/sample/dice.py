@@ -28,7 +28,7 @@ class Dice:
 def chosen(
     rng: np.random.Generator, eligible: Bools, probability: Floats | float, at_least: int = 1
 ) -> Bools:
-    """Draw a mask; the first eligible entries fill it up to ``at_least``, so that small samples hold each case."""
+    """Draw a mask; the first eligible entries fill it up to ``at_least``, for small samples."""
     drawn: Bools = eligible & (rng.random(len(eligible)) < probability)
     missing = at_least - int(np.count_nonzero(drawn))
     if missing > 0:

@@ -149,8 +149,8 @@ class Frame:
         columns: The contract's columns that the sample fills, without ``loaded_at`` and ``is_deleted``.
         loaded: Loading time of each row.
         marks: Truth per row, names as in ``MARKS``: the true person, the touch that prompted it, whether the
-            record itself says so, whether it is a tombstone, which quarantine rule it breaks, and whether later
-            steps must leave it alone because it ties identities or belongs to a history of versions.
+            record itself says so, whether it is a tombstone, which quarantine rule it breaks, and whether
+            later steps must leave it alone, as it ties identities or belongs to a history of versions.
         traits: Named kinds of rows (duplicate, bot, late, ...) as masks.
     """
 

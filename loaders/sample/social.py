@@ -22,7 +22,19 @@ from loaders.sample.frames import (
 from loaders.sample.people import NETWORKS, People
 from loaders.sample.touches import Touches, reaction_lag
 
-EVENTS = tuple("follow unfollow like tag comment share mention post message group_join group_create".split())
+EVENTS = (
+    "follow",
+    "unfollow",
+    "like",
+    "tag",
+    "comment",
+    "share",
+    "mention",
+    "post",
+    "message",
+    "group_join",
+    "group_create",
+)
 COMMENT, MENTION, POST, MESSAGE = (EVENTS.index(name) for name in ("comment", "mention", "post", "message"))
 REPLIES = ("none", "brand", "customer")
 NO_REPLY, TO_BRAND, TO_CUSTOMER = range(len(REPLIES))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from loaders.sample.arrays import Bools, Ints
+from loaders.sample.arrays import Bools, Ints, Values
 from loaders.sample.campaigns import (
     AD,
     AGENT_MESSAGE,
@@ -167,7 +167,8 @@ def identifier_truth(people: People, devices: Devices, seen: Sightings, frames: 
 
     device = np.flatnonzero(seen.device & (devices.owner >= 0))
     shared = devices.is_shared[device]
-    needs_no_tie = (device == devices.chain_tail) | ~people.is_known_online[devices.owner[device]]
+    stands_alone = ~people.is_known_online & ~people.has_ref
+    needs_no_tie = (device == devices.chain_tail) | stands_alone[devices.owner[device]]
     add(
         "anonymous_id",
         [devices.words.texts[int(one)] for one in device],
@@ -289,8 +290,7 @@ def row_count_truth(frames: Sequence[Frame]) -> Frame:
     written = np.array([len(frame) for frame in frames], dtype=np.int64)
     for place, frame in enumerate(frames):
         good = frame.mark("rule") < 0
-        keys = np.stack([frame.columns[name].values.astype(np.uint64)[good] for name in frame.key])
-        distinct = len(np.unique(keys[0])) if len(keys) == 1 else np.unique(keys, axis=1).shape[1]
+        distinct = _distinct([frame.columns[name].values[good] for name in frame.key])
         counts["quarantined"][place] = int((~good).sum())
         counts["superseded"][place] = int(good.sum()) - distinct
         counts["deleted"][place] = int((frame.mark("deleted") > 0).sum())
@@ -316,6 +316,14 @@ def _addresses_used(people: People, frames: Iterable[Frame]) -> Bools:
                 codes = frame.columns[name].values
                 used[codes[(codes >= 0) & (codes < len(people.emails))] % len(used)] = True
     return used
+
+
+def _distinct(keys: Sequence[Values]) -> int:
+    """Number of distinct rows of a key; sorting one column beats hashing it."""
+    if len(keys) > 1:
+        return int(np.unique(np.stack(keys), axis=1).shape[1])
+    ordered = np.sort(keys[0])
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + min(1, len(ordered))
 
 
 def _table(name: str, columns: Mapping[str, Column]) -> Frame:

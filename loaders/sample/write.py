@@ -18,7 +18,7 @@ import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from loaders.sample.arrays import Ints, Values
-from loaders.sample.clock import MINUTE, Clock
+from loaders.sample.clock import HOUR, MINUTE, Clock
 from loaders.sample.frames import UNREADABLE_TIME, Column, Frame, Kind, Words, flag, time
 
 FileFormat = Literal["parquet", "csv", "jsonl"]
@@ -148,6 +148,11 @@ class Writer:
         if words is not None and id(words) not in self._arrays:
             self._arrays[id(words)] = (words, pa.array(words.texts, type=pa.string()))
 
+    def _is_vocabulary(self, words: Words | None) -> bool:
+        """Whether the words may become a Parquet dictionary as they are: few, and none of them twice."""
+        texts = words.texts if words is not None else ()
+        return len(texts) <= _SMALL_VOCABULARY and len(set(texts)) == len(texts)
+
     def _array(self, column: Column, rows: Ints, frame: Frame, layout: Layout) -> Any:
         """Arrow array of a column's values, which are those of the given rows of the frame."""
         values = column.values
@@ -160,9 +165,9 @@ class Writer:
             self._remember(column.words)
             words = self._arrays[id(column.words)][1]
             codes = pa.array(values, mask=nulls)
-            if len(words) > _SMALL_VOCABULARY or layout.format != "parquet":
-                return pc.take(words, codes)
-            return pa.DictionaryArray.from_arrays(codes, words)
+            if layout.format == "parquet" and self._is_vocabulary(column.words):
+                return pa.DictionaryArray.from_arrays(codes, words)
+            return pc.take(words, codes)
         if column.kind is Kind.SERIAL:
             digits = pc.utf8_lpad(pc.cast(pa.array(values, mask=nulls), pa.string()), _SERIAL_DIGITS, "0")
             return pc.binary_join_element_wise(column.prefix, digits, "")
@@ -183,21 +188,19 @@ class Writer:
             offsets = self._clock.offset(readable, self._zones[people])
         texts = np.datetime_as_string((readable + offsets).astype("datetime64[us]"))
         if layout.times != "naive":
-            texts = np.char.add(texts, np.char.array(_suffixes(offsets)))
+            texts = np.char.add(texts, _suffixes(offsets))
         array = np.where(values == UNREADABLE_TIME, UNREADABLE_TEXT, texts)
         return pa.array(array, mask=nulls)
 
 
-def _suffixes(offsets: Ints) -> Sequence[str]:
+def _suffixes(offsets: Ints) -> Values:
     """Offsets as ``+01:00``."""
     distinct, places = np.unique(offsets, return_inverse=True)
-    names = np.array(
-        [
-            f"{'-' if offset < 0 else '+'}{abs(offset) // (60 * MINUTE):02d}:{abs(offset) // MINUTE % 60:02d}"
-            for offset in distinct.tolist()
-        ]
-    )
-    return names[places].tolist() if len(names) else []
+    names = [
+        f"{'-' if offset < 0 else '+'}{abs(offset) // HOUR:02d}:{abs(offset) % HOUR // MINUTE:02d}"
+        for offset in distinct.tolist()
+    ]
+    return np.array(names, dtype="U6")[places]
 
 
 def _hexadecimal(values: Values) -> Any:

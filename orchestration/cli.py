@@ -331,10 +331,9 @@ def _run_night(settings: Settings, day: date, full_refresh: bool) -> None:
         log = settings.warehouse / "build" / "error.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(traceback.format_exc(), encoding="utf-8")
-        what = " ".join(str(error).split())
+        what = " ".join(str(_root(error)).split())
         raise Refusal(
-            f"The night could not run: {type(error).__name__}: {what}\nThe traceback is in {log}.",
-            NOT_PUBLISHED,
+            f"The night could not run: {what}\nThe traceback is in {log}.", NOT_PUBLISHED
         ) from error
 
     from orchestration.report import failures, show_summary
@@ -376,6 +375,13 @@ def _execute(console: Console, settings: Settings, day: date, full_refresh: bool
         else:
             instance = stack.enter_context(dg.DagsterInstance.ephemeral())
         return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what an error comes from; the frameworks wrap theirs several times."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _print_progress(console: Console, seconds: str, step: str, message: str) -> None:

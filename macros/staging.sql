@@ -285,18 +285,11 @@
         single_versions as (
             select versions.*
             from {{ base }} as versions
+            left join repeated_keys on {{ same_key(key, "repeated_keys", "versions") }}
             where
                 versions.quarantine_rule is null
                 and not versions.is_deleted
-                and not exists (
-                    select 1
-                    from repeated_keys
-                    where
-                        {% for column in key %}
-                            {{ "and " if not loop.first }}repeated_keys.{{ column }}
-                            = versions.{{ column }}
-                        {% endfor %}
-                )
+                and repeated_keys.{{ key[0] }} is null
         ),
         ranked_versions as (
             select
@@ -313,12 +306,7 @@
                         versions.source_file
                 ) as version_rank
             from {{ base }} as versions
-            inner join
-                repeated_keys
-                on {% for column in key %}
-                    {{ "and " if not loop.first }}repeated_keys.{{ column }}
-                    = versions.{{ column }}
-                {% endfor %}
+            inner join repeated_keys on {{ same_key(key, "repeated_keys", "versions") }}
             where versions.quarantine_rule is null
         )
     select {{ columns | join(", ") }}
@@ -368,7 +356,8 @@
     out in the stg_ model and deletions as deleted keys that are not in it, so that the sum proves the deduplication. -#}
 {% macro row_accounts() -%}
     {%- for table, model in staged_tables().items() %}
-        {%- set key = contract_key(table) %}
+        {%- set key = contract_key(table) or ["null"] %}
+        {%- set one_key = key[0] if key | length == 1 else source_key(key) %}
         select
             '{{ table }}' as source_table,
             versions.rows_in,
@@ -377,7 +366,7 @@
             versions.rows_in
             - versions.rows_quarantined
             - versions.key_count as rows_superseded,
-            deleted.rows_deleted
+            deletions.rows_deleted
         from
             (
                 select
@@ -385,31 +374,35 @@
                     count(quarantine_rule) as rows_quarantined,
                     count(
                         distinct case
-                            when quarantine_rule is null
-                            then {{ source_key(key) or "''" }}
+                            when quarantine_rule is null then {{ one_key }}
                         end
                     ) as key_count
                 from {{ ref("base_" ~ model) }}
             ) as versions
         cross join
             (
-                select count(distinct {{ source_key(key) or "''" }}) as rows_deleted
-                from {{ ref("base_" ~ model) }} as deletions
-                where
-                    quarantine_rule is null
-                    and is_deleted
-                    and not exists (
-                        select 1
-                        from {{ ref("stg_" ~ model) }} as kept
-                        where
-                            {% for column in key %}
-                                {{ "and " if not loop.first }}kept.{{ column }}
-                                = deletions.{{ column }}
-                            {% endfor %}
-                    )
-            ) as deleted
+                select count(*) as rows_deleted
+                from
+                    (
+                        select distinct {{ key | join(", ") }}
+                        from {{ ref("base_" ~ model) }}
+                        where quarantine_rule is null and is_deleted
+                    ) as deleted_keys
+                left join
+                    {{ ref("stg_" ~ model) }} as kept
+                    on {{ same_key(key, "kept", "deleted_keys") }}
+                where kept.{{ key[0] }} is null
+            ) as deletions
             {{ "union all" if not loop.last }}
     {%- endfor %}
+{%- endmacro %}
+
+{#- Join condition: two relations hold the same key. -#}
+{% macro same_key(key, left, right) -%}
+    {%- for column in key -%}
+        {{ "and " if not loop.first }}{{ left }}.{{ column }}
+        = {{ right }}.{{ column }}{{ " " if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}
 
 {#- True where an amount of a `typed` row cannot be converted on the business day of `event_time`. Needs the columns

@@ -388,8 +388,3 @@ def _person_of_zone(people: People, zone: int) -> int:
     """First person the CRM knows who lives in the zone, or the first one at all."""
     found = np.flatnonzero(people.has_ref & (people.zone == zone))
     return int(found[0]) if len(found) else int(np.flatnonzero(people.has_ref)[0])
-
-
-def order_channel(is_app: Bools) -> Ints:
-    """Sales channel of orders that follow web and app visits."""
-    return np.where(is_app, APP, ONLINE).astype(np.int64)

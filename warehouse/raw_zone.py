@@ -262,7 +262,7 @@ def _read_header(
 
 
 def _csv_header(path: Path) -> list[str]:
-    """Names in the first line of a CSV file.
+    """Names in the first line of a CSV file; a column without one is called by its position.
 
     Raises:
         ValueError: There is no header, or a name stands in it twice; also for text that is not UTF-8.
@@ -272,7 +272,7 @@ def _csv_header(path: Path) -> list[str]:
         header = next(csv.reader(lines), None)
     if not header:
         raise ValueError("it has no header line")
-    names = [name.strip() for name in header]
+    names = [name.strip() or f"column {position}" for position, name in enumerate(header, start=1)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"column {twice[0]} stands twice in its header")
@@ -318,20 +318,20 @@ def _measure(
     zone = time_zone.replace("'", "''")
     type_ = columns["loaded_at"]
     if type_ == "TIMESTAMP WITH TIME ZONE":
-        loaded_at = "loaded_at at time zone 'UTC'"
+        latest = "max(loaded_at) at time zone 'UTC'"
     elif type_ == "VARCHAR":
-        loaded_at = (
-            "case when regexp_matches(loaded_at, ':[0-9.]+ *[-+A-Za-z]') "
+        latest = (
+            "max(case when regexp_matches(loaded_at, ':[0-9.]+ *[-+A-Za-z]') "
             "then try_cast(regexp_replace(loaded_at, ' ([-+])', '\\1') as timestamptz) at time zone 'UTC' "
-            f"else (try_cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC' end"
+            f"else (try_cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC' end)"
         )
     elif type_ in {"TIMESTAMP", "DATE"}:
-        loaded_at = f"(cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC'"
+        latest = f"(cast(max(loaded_at) as timestamp) at time zone '{zone}') at time zone 'UTC'"
     else:
-        loaded_at = "cast(null as timestamp)"
+        latest = "cast(null as timestamp)"
 
     def measured(some: Sequence[RawFile]) -> tuple[int, datetime | None]:
-        query = f"select count(*), max({loaded_at}) from ({_query(raw, table, some, columns)})"
+        query = f"select count(*), {latest} from ({_query(raw, table, some, columns)})"
         row = connection.execute(query).fetchone()
         assert row is not None  # noqa: S101 - an aggregate without groups has one row
         return row[0], row[1]

@@ -1,0 +1,250 @@
+"""The raw zone: real files of every format, what is wrong with them, and the views over them."""
+
+import gzip
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warehouse.contract import RawContract, read_contract
+from warehouse.raw_zone import RawZone, RawZoneError, TableFiles, inspect, open_views
+
+PROJECT = Path(__file__).resolve().parents[2]
+LOADED = datetime(2024, 1, 2, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def contract() -> RawContract:
+    return read_contract(PROJECT)
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def write_parquet(path: Path, **columns: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def found(zone: RawZone, table: str) -> TableFiles:
+    return next(files for files in zone.tables if files.table.name == table)
+
+
+def rows(zone: RawZone, columns: str, table: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        open_views(connection, zone, "key")
+        return connection.execute(f"select {columns} from raw.{table} order by all").fetchall()
+
+
+def visits(**columns: Any) -> dict[str, Any]:
+    """Columns of one valid row of store_visits, changed or added to."""
+    return {"visit_id": ["v1"], "entered_at": [LOADED], "loaded_at": [LOADED], **columns}
+
+
+def test_csv_with_bom_quoted_line_breaks_and_gzip(tmp_path: Path, contract: RawContract) -> None:
+    write(
+        tmp_path / "campaigns" / "a.csv",
+        b'\xef\xbb\xbfcampaign_id,name,loaded_at\r\n1,"Spring, ""big""\nand bold",2024-01-01\r\n',
+    )
+    write(
+        tmp_path / "campaigns" / "2024" / "b.csv.gz",
+        gzip.compress(b"loaded_at,campaign_id\n2024-01-02T00:00:00-05:00,007\n"),
+    )
+    zone = inspect(tmp_path, contract)
+    assert rows(zone, "campaign_id, name, channel, loaded_at, source_file", "campaigns") == [
+        ("007", None, None, "2024-01-02T00:00:00-05:00", "campaigns/2024/b.csv.gz"),
+        ("1", 'Spring, "big"\nand bold', None, "2024-01-01", "campaigns/a.csv"),
+    ]
+    campaigns = found(zone, "campaigns")
+    assert (campaigns.rows, campaigns.last_loaded_at) == (2, datetime(2024, 1, 2, 5))
+    assert campaigns.formats == ("csv",)
+    assert "channel" in campaigns.missing_columns and "name" not in campaigns.missing_columns
+
+
+def test_json_lines_keep_nested_values_as_text(tmp_path: Path, contract: RawContract) -> None:
+    write(
+        tmp_path / "campaigns" / "a.jsonl",
+        '{"campaign_id": 1, "name": {"en": ["a", 1]}, "loaded_at": "2024-01-01"}\n\n'
+        '{"campaign_id": "2", "loaded_at": "2024-01-02", "colour": true}\n',
+    )
+    write(tmp_path / "campaigns" / "b.ndjson", "")
+    write(tmp_path / "campaigns" / "c.json", '[{"campaign_id": 3,\n "Name": "x", "loaded_at": "2024-01-03"}]')
+    zone = inspect(tmp_path, contract)
+    assert rows(zone, "campaign_id, name", "campaigns") == [("1", '{"en":["a",1]}'), ("2", None), ("3", "x")]
+    assert found(zone, "campaigns").extra_columns == ("colour",)
+    assert found(zone, "campaigns").rows == 3
+
+
+def test_parquet_keeps_its_types(tmp_path: Path, contract: RawContract) -> None:
+    write_parquet(
+        tmp_path / "orders" / "a.parquet",
+        order_id=pa.array([1], pa.int32()),
+        sales_channel=["online"],
+        ordered_at=pa.array([LOADED], pa.timestamp("us", tz="UTC")),
+        cancelled_at=pa.array([datetime(2024, 1, 3)], pa.timestamp("ns")),
+        total_amount=pa.array([1], pa.decimal128(12, 2)),
+        is_test=[False],
+        email=pa.array([b"a@example.com"], pa.binary()),
+        coupon_code=[["a", "b"]],
+        loaded_at=pa.array([LOADED], pa.timestamp("us", tz="UTC")),
+    )
+    orders = found(inspect(tmp_path, contract), "orders")
+    types = {name: orders.columns[name] for name in contract["orders"].required}
+    assert types == {
+        "order_id": "INTEGER",
+        "sales_channel": "VARCHAR",
+        "ordered_at": "TIMESTAMP WITH TIME ZONE",
+        "total_amount": "DECIMAL(12,2)",
+        "loaded_at": "TIMESTAMP WITH TIME ZONE",
+    }
+    assert orders.columns["cancelled_at"] == "TIMESTAMP"
+    assert orders.columns["email"] == orders.columns["coupon_code"] == "VARCHAR"
+    assert orders.columns["discount_amount"] == "DECIMAL(18,4)"
+    assert list(orders.columns) == [column.name for column in contract["orders"].columns]
+
+
+def test_files_that_disagree_in_type(tmp_path: Path, contract: RawContract) -> None:
+    """Widths of numbers are widened; anything else becomes text, and no value is lost."""
+    folder = tmp_path / "store_visits"
+    write_parquet(folder / "a.parquet", **visits(visit_id=pa.array([1], pa.int16()), store_id=["7"]))
+    write_parquet(folder / "b.parquet", **visits(visit_id=pa.array([2], pa.int64()), store_id=[8]))
+    write_parquet(
+        folder / "c.parquet", **visits(visit_id=pa.array([3], pa.uint8()), entered_at=[date(2024, 1, 1)])
+    )
+    zone = inspect(tmp_path, contract)
+    assert found(zone, "store_visits").columns["visit_id"] == "BIGINT"
+    assert found(zone, "store_visits").columns["store_id"] == "VARCHAR"
+    assert found(zone, "store_visits").columns["entered_at"] == "VARCHAR"
+    assert rows(zone, "visit_id, store_id, entered_at", "store_visits") == [
+        (1, "7", "2024-01-02 03:00:00+00"),
+        (2, "8", "2024-01-02 03:00:00+00"),
+        (3, None, "2024-01-01"),
+    ]
+    write_parquet(folder / "d.parquet", **visits(visit_id=[4.0]))
+    assert found(inspect(tmp_path, contract), "store_visits").columns["visit_id"] == "DOUBLE"
+
+
+def test_formats_mix_in_one_folder(tmp_path: Path, contract: RawContract) -> None:
+    folder = tmp_path / "store_visits"
+    write_parquet(folder / "a.parquet", **visits())
+    write(folder / "b.csv", "Visit_ID,entered_at,loaded_at,\nv2,2024-01-02,2024-01-05 10:00:00,\n")
+    write(folder / "c.jsonl", '{"visit_id": "v3", "entered_at": "2024-01-02", "loaded_at": "2024-01-04"}')
+    zone = inspect(tmp_path, contract, {"store_visits": "America/New_York"})
+    assert [row for (row,) in rows(zone, "visit_id", "store_visits")] == ["v1", "v2", "v3"]
+    visits_found = found(zone, "store_visits")
+    assert visits_found.formats == ("csv", "json", "parquet")
+    # The latest load has no offset: it is read in the table's time zone.
+    assert visits_found.last_loaded_at == datetime(2024, 1, 5, 15)
+
+
+def test_extra_columns_hidden_and_foreign_files_are_reported_or_passed_over(
+    tmp_path: Path, contract: RawContract
+) -> None:
+    folder = tmp_path / "store_visits"
+    write_parquet(folder / "dt=2024-01-01" / "a.parquet", **visits(colour=["red"], __raw_zone=[1]))
+    write(folder / "_SUCCESS", "")
+    write(folder / ".a.parquet.123.tmp", "half")
+    write(folder / "b.parquet.tmp", "half")
+    write(folder / "_temporary" / "c.parquet", "half")
+    write(folder / "notes.xlsx", "what is this")
+    write(tmp_path / "weather" / "a.csv", "x\n1\n")
+    write(tmp_path / "_dlt_loads" / "a.csv", "x\n1\n")
+    zone = inspect(tmp_path, contract)
+    assert found(zone, "store_visits").rows == 1
+    assert found(zone, "store_visits").extra_columns == ("__raw_zone", "colour")
+    assert found(zone, "store_visits").ignored_files == ("store_visits/notes.xlsx",)
+    assert zone.unknown_entries == ("weather",)
+    assert rows(zone, "source_file", "store_visits") == [("store_visits/dt=2024-01-01/a.parquet",)]
+
+
+def test_paths_with_quotes_and_glob_letters(tmp_path: Path, contract: RawContract) -> None:
+    raw = tmp_path / "it's [raw]*"
+    write_parquet(raw / "store_visits" / "a?.parquet", **visits())
+    write(raw / "store_visits" / "a[1].csv", "visit_id,entered_at,loaded_at\nv2,2024-01-02,2024-01-02\n")
+    zone = inspect(raw, contract)
+    assert rows(zone, "visit_id, source_file", "store_visits") == [
+        ("v1", "store_visits/a?.parquet"),
+        ("v2", "store_visits/a[1].csv"),
+    ]
+
+
+def test_absent_tables_are_empty_and_typed(tmp_path: Path, contract: RawContract) -> None:
+    write_parquet(tmp_path / "store_visits" / "a.parquet", **visits())
+    (tmp_path / "reviews").mkdir()
+    zone = inspect(tmp_path, contract)
+    database = tmp_path / "staging.duckdb"
+    open_views(database, zone, "first")
+    open_views(database, zone, "second")
+    with duckdb.connect(str(database)) as connection:
+        assert connection.execute("select hash_key from raw.hash_key").fetchall() == [("second",)]
+        for table in contract.values():
+            described = connection.execute(f"describe raw.{table.name}").fetchall()
+            assert [name for name, *_ in described] == [*(c.name for c in table.columns), "source_file"]
+        assert (
+            dict(row[:2] for row in connection.execute("describe raw.reviews").fetchall())["rating"]
+            == "DOUBLE"
+        )
+        assert connection.execute("select * from raw.reviews").fetchall() == []
+    assert found(zone, "reviews").rows == 0 and found(zone, "reviews").missing_columns == ()
+
+
+def test_a_raw_zone_must_be_there_and_hold_something(tmp_path: Path, contract: RawContract) -> None:
+    with pytest.raises(RawZoneError, match="There is no raw zone"):
+        inspect(tmp_path / "nowhere", contract)
+    (tmp_path / "orders").mkdir()
+    write(tmp_path / "weather" / "a.csv", "x\n")
+    with pytest.raises(RawZoneError, match="holds no file of a known table"):
+        inspect(tmp_path, contract)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "visit_id,loaded_at\nv1,2024-01-01\n", "required column entered_at .* is missing"),
+        ("a.jsonl", '{"visit_id": 1, "loaded_at": "x"}', "required column entered_at .* is missing"),
+        ("a.csv", "", "no header line"),
+        ("a.csv", "visit_id,entered_at,loaded_at,store_id,store_id\n", "store_id stands twice"),
+        ("a.csv", "visit_id,entered_at,loaded_at\nv1,x\nv2,y,z,w\n", "CSV Error on Line: 2"),
+        ("a.csv", b"visit_id,entered_at,loaded_at\n\xff\xfe,x,y\n", "cannot be read"),
+        ("a.csv.gz", "no gzip", "cannot be read"),
+        ("a.jsonl", '{"visit_id": 1,\n', "cannot be read"),
+        ("a.parquet", "no parquet", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path, contract: RawContract, name: str, content: str | bytes, message: str
+) -> None:
+    write_parquet(tmp_path / "store_visits" / "good.parquet", **visits())
+    write(tmp_path / "store_visits" / name, content)
+    with pytest.raises(RawZoneError, match=message) as caught:
+        inspect(tmp_path, contract)
+    told = str(caught.value)
+    assert "\n" not in told
+    assert f"store_visits/{name}" in told and "raw table store_visits" in told
+    assert "v1" not in told, "rows hold personal data and have no place in a message"
+
+
+def test_a_missing_required_column_is_found_in_any_file(tmp_path: Path, contract: RawContract) -> None:
+    write_parquet(tmp_path / "store_visits" / "a.parquet", **visits())
+    write_parquet(tmp_path / "store_visits" / "b.parquet", visit_id=["v2"], loaded_at=[LOADED])
+    with pytest.raises(RawZoneError, match=r"store_visits/b\.parquet: required column entered_at"):
+        inspect(tmp_path, contract)
+
+
+def test_views_are_written_whole_or_not_at_all(tmp_path: Path, contract: RawContract) -> None:
+    raw = tmp_path / "raw"
+    file = write_parquet(raw / "store_visits" / "a.parquet", **visits())
+    zone = inspect(raw, contract)
+    file.unlink()
+    with duckdb.connect() as connection:
+        with pytest.raises(duckdb.Error):
+            open_views(connection, zone, "key")
+        assert connection.execute("from duckdb_views() where schema_name = 'raw'").fetchall() == []

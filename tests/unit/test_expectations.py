@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -116,11 +116,13 @@ def change(warehouse: Path, layer: Layer, *statements: str) -> None:
             connection.execute(statement.replace(">", f"{file}.{layer}.", 1))
 
 
-def insert(warehouse: Path, layer: Layer, table: str, rows: Iterable[Mapping[str, object]]) -> None:
-    """Append rows; columns that a row does not name are null."""
+def insertions(table: str, *rows: Mapping[str, object]) -> list[str]:
+    """Statements that append rows; columns that a row does not name are null."""
+    statements = []
     for row in rows:
-        values = ", ".join("null" if value is None else f"'{value}'" for value in row.values())
-        change(warehouse, layer, f"insert into >{table} ({', '.join(row)}) values ({values})")
+        values = ", ".join(f"'{value}'" for value in row.values())
+        statements.append(f"insert into >{table} ({', '.join(row)}) values ({values})")
+    return statements
 
 
 def failures(results: Sequence[CheckResult]) -> dict[Failure, int | None]:
@@ -160,7 +162,7 @@ VISITS = """
 def good_staging(warehouse: Path) -> None:
     """Rows in staging that no suite minds."""
     start, later = "2024-01-01 10:00:00", "2024-01-01 11:00:00"
-    for table, row in {
+    rows: Mapping[str, Mapping[str, object]] = {
         "stg_campaigns__campaigns": {"campaign_id": "c", "starts_at": start, "ends_at": start},
         "stg_promotions__promotions": {"promotion_id": "p", "starts_at": start, "ends_at": later},
         "stg_referrals__referrals": {"referral_id": "r", "sent_at": start, "converted_at": later},
@@ -175,67 +177,69 @@ def good_staging(warehouse: Path) -> None:
         "stg_finance__exchange_rates": {"rate_on": "2024-01-01", "currency": "EUR", "rate": 1.1},
         ACCOUNTS: {"source_table": "orders", "rows_in": 100, "rows_out": 90, "rows_quarantined": 5,
                    "rows_superseded": 3, "rows_deleted": 2},
-    }.items():  # fmt: skip
-        insert(warehouse, "staging", table, [row])
+    }  # fmt: skip
+    change(warehouse, "staging", *(s for table, row in rows.items() for s in insertions(table, row)))
 
 
 def good_marts(warehouse: Path) -> None:
     """Marts over one customer, active on three days, over twenty; and what they were made of."""
     days, snapshot = ("2024-01-01", "2024-01-04", "2024-01-11"), "2024-01-21"
     key = {"customer_id": "ada", "snapshot_date": snapshot, "is_current": True}
-    for number, day in enumerate(days):
-        change(
-            warehouse,
-            "staging",
-            "insert into staging.intermediate.int_interactions__identified values ('orders')",
-            f"insert into >stg_orders__orders (order_id, total_amount) values ('o{number}', 10)",
-        )
-        insert(warehouse, "marts", "fct_interactions", [{
-            "interaction_id": f"orders:o{number}", "customer_id": "ada", "occurred_at": f"{day} 12:00:00",
-            "occurred_on": day, "visit_id": f"orders:o{number}", "prompt_status": "unprompted",
-            "prompt_rule": "no_prompt", "revenue": 10, "source_table": "orders", "source_key": f"o{number}",
-        }])  # fmt: skip
-        insert(warehouse, "marts", "fct_visits", [{
-            "visit_id": f"orders:o{number}", "started_at": f"{day} 12:00:00", "ended_at": f"{day} 12:00:00",
+    orders = {f"o{number}": day for number, day in enumerate(days)}
+    change(
+        warehouse,
+        "staging",
+        "insert into staging.intermediate.int_interactions__identified select 'orders' from range(3)",
+        "insert into staging.intermediate.int_touches__identified values ('t')",
+        *insertions("stg_orders__orders", *({"order_id": order, "total_amount": 10} for order in orders)),
+    )
+    change(
+        warehouse,
+        "marts",
+        *insertions("fct_interactions", *({
+            "interaction_id": f"orders:{order}", "customer_id": "ada", "occurred_at": f"{day} 12:00:00",
+            "occurred_on": day, "visit_id": f"orders:{order}", "prompt_status": "unprompted",
+            "prompt_rule": "no_prompt", "revenue": 10, "source_table": "orders", "source_key": order,
+        } for order, day in orders.items())),
+        *insertions("fct_visits", *({
+            "visit_id": f"orders:{order}", "started_at": f"{day} 12:00:00", "ended_at": f"{day} 12:00:00",
             "interactions": 1, "page_views": 0, "engaged_seconds": 0,
-        }])  # fmt: skip
-        insert(warehouse, "marts", "fct_engagement_days", [{
+        } for order, day in orders.items())),
+        *insertions("fct_engagement_days", *({
             "customer_id": "ada", "active_on": day, "interactions": 1, "visits": 1, "revenue": 10,
             "weighted_interactions": 10, "engaged_seconds": 0,
-        }])  # fmt: skip
-    change(warehouse, "staging", "insert into staging.intermediate.int_touches__identified values ('t')")
-    insert(warehouse, "marts", "fct_touches", [{
-        "touch_id": "t", "customer_id": "ada", "touched_at": f"{days[1]} 18:00:00",
-        "window_ends_at": f"{days[2]} 00:00:00", "answers": 0,
-    }])  # fmt: skip
-    insert(warehouse, "marts", "fct_engagement_longevity", [key | {
-        "span_days": 10, "tenure_days": 20, "recency_days": 10, "active_days": 3, "active_weeks": 2,
-        "active_months": 1, "active_week_ratio": 0.67, "longest_gap_days": 7, "lapses": 0,
-    }])  # fmt: skip
-    insert(warehouse, "marts", "fct_engagement_proactiveness", [key | {
-        "unprompted": 3, "prompted": 0, "unknown": 0, "proactive_share": 1, "proactive_share_lower": 0.44,
-        "proactive_share_upper": 1, "coverage": 1, "strict_proactive_share": 1, "touches_received": 1,
-        "touches_answered": 0, "response_rate": 0, "saturation": 0.3, "windowed_share": 0,
-        "adjusted_prompted_share": -0.43,
-    }])  # fmt: skip
-    insert(warehouse, "marts", "fct_engagement_frequency", [key | {
-        "mean_gap_days": 5, "sd_gap_days": 2, "cv_gap": 0.4, "burstiness": -0.428571,
-        "burstiness_adjusted": -0.344056, "active_days_7": 0, "active_days_28": 3, "active_days_90": 3,
-        "interactions": 3, "type_entropy": 0, "effective_types": 1, "types": 1,
-    }])  # fmt: skip
-    insert(warehouse, "marts", "fct_engagement_context", [
-        key | {"context": "post_purchase", "interactions": 2, "share": 2 / 3, "promotion_interactions": 0,
-               "offline_interactions": 0, "promotion_share": 0},
-        key | {"context": "first_consideration", "interactions": 1, "share": 1 / 3,
-               "promotion_interactions": 0, "offline_interactions": 0, "promotion_share": 0},
-    ])  # fmt: skip
-    insert(warehouse, "marts", "fct_engagement_volume", [key | {
-        "channel": "web", "interactions": 3, "interactions_to_date": 3, "visits_to_date": 3,
-        "weighted_interactions_to_date": 30, "engaged_seconds_to_date": 0, "orders_to_date": 3,
-        "revenue_to_date": 30, "interactions_per_30_days": 3,
-    }])  # fmt: skip
-    insert(warehouse, "marts", "dim_customers", [{"customer_id": "ada", "identifiers": 2}])
-    insert(warehouse, "marts", "dim_dates", [{"date_on": day} for day in ("2024-01-01", "2024-01-02")])
+        } for day in days)),
+        *insertions("fct_touches", {
+            "touch_id": "t", "customer_id": "ada", "touched_at": f"{days[1]} 18:00:00",
+            "window_ends_at": f"{days[2]} 00:00:00", "answers": 0,
+        }),
+        *insertions("fct_engagement_longevity", key | {
+            "span_days": 10, "tenure_days": 20, "recency_days": 10, "active_days": 3, "active_weeks": 2,
+            "active_months": 1, "active_week_ratio": 0.67, "longest_gap_days": 7, "lapses": 0,
+        }),
+        *insertions("fct_engagement_proactiveness", key | {
+            "unprompted": 3, "prompted": 0, "unknown": 0, "proactive_share": 1, "proactive_share_lower": 0.44,
+            "proactive_share_upper": 1, "coverage": 1, "strict_proactive_share": 1, "touches_received": 1,
+            "touches_answered": 0, "response_rate": 0, "saturation": 0.3, "windowed_share": 0,
+            "adjusted_prompted_share": -0.43,
+        }),
+        *insertions("fct_engagement_frequency", key | {
+            "mean_gap_days": 5, "sd_gap_days": 2, "cv_gap": 0.4, "burstiness": -0.428571,
+            "burstiness_adjusted": -0.344056, "active_days_7": 0, "active_days_28": 3, "active_days_90": 3,
+            "interactions": 3, "type_entropy": 0, "effective_types": 1, "types": 1,
+        }),
+        *insertions("fct_engagement_context", *(key | {
+            "context": context, "interactions": interactions, "share": interactions / 3,
+            "promotion_interactions": 0, "offline_interactions": 0, "promotion_share": 0,
+        } for context, interactions in (("post_purchase", 2), ("first_consideration", 1)))),
+        *insertions("fct_engagement_volume", key | {
+            "channel": "web", "interactions": 3, "interactions_to_date": 3, "visits_to_date": 3,
+            "weighted_interactions_to_date": 30, "engaged_seconds_to_date": 0, "orders_to_date": 3,
+            "revenue_to_date": 30, "interactions_per_30_days": 3,
+        }),
+        *insertions("dim_customers", {"customer_id": "ada", "identifiers": 2}),
+        *insertions("dim_dates", {"date_on": "2024-01-01"}, {"date_on": "2024-01-02"}),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("layer", LAYERS)

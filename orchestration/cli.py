@@ -33,6 +33,8 @@ Parameters = ParamSpec("Parameters")
 NOT_PUBLISHED = 1
 WRONG_USAGE = 2
 
+_PLAIN_WIDTH = 120
+
 
 class Refusal(click.ClickException):
     """An expected end: one message, no traceback."""
@@ -211,18 +213,25 @@ def land_cdnow(raw: Path | None, through: datetime | None) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Raw zone to write."
 )
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the period.")
 @_plainly
-def sample(customers: int, days: int, seed: int, out: Path) -> None:
+def sample(customers: int, days: int, seed: int, out: Path, end: datetime | None) -> None:
     """Write a synthetic raw zone of every channel, with the truth beside it."""
-    from loaders.sample import SampleError, generate
+    from loaders.sample import DEFAULT_END, SampleError, generate
 
     begun = time.monotonic()
     try:
-        generate(customers, days, seed, out)
+        summary = generate(customers, days, seed, out, end_on=end.date() if end else DEFAULT_END)
     except SampleError as error:
         raise Refusal(str(error), WRONG_USAGE) from error
-    click.echo(f"Synthetic raw zone of {customers:,} customers and {days:,} days in {out}")
-    click.echo(f"({time.monotonic() - begun:.1f} s; seed {seed}; nobody in it exists)")
+    for table, rows in summary.rows.items():
+        click.echo(f"  {table:<24}{rows:>12,} rows")
+    click.echo(
+        f"Synthetic raw zone of {customers:,} customers and {days:,} days until {summary.end_on}: {out}"
+    )
+    click.echo(
+        f"Nobody in it exists; the truth about it is in {summary.truth} ({time.monotonic() - begun:.1f} s)"
+    )
 
 
 @main.command()
@@ -398,7 +407,8 @@ def _tell_waiting(holder: object) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False)
+    # A pipe or a log file has no width of its own; tables need some room.
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
 if __name__ == "__main__":

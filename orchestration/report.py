@@ -39,7 +39,7 @@ def show_summary(
         _table(
             "Rows per layer",
             ("layer", "tables", "rows", "engine (s)"),
-            [(layer.layer, layer.tables, layer.row_count, round(layer.seconds, 1)) for layer in layers],
+            [(layer.layer, layer.tables, layer.row_count, f"{layer.seconds:.1f}") for layer in layers],
         )
     )
     console.print(_checks_table(warehouse, outcome.run_id))
@@ -140,21 +140,23 @@ def _checks_table(warehouse: Warehouse, run_id: str) -> Table:
 
 
 def _steps_table(outcome: ExecuteInProcessResult, seconds: float, engine_seconds: float) -> Table:
-    rows: list[tuple[str, float | str]] = [
-        (str(event.step_key), round(event.step_success_data.duration_ms / 1000, 1))
+    steps = [
+        (str(event.step_key), event.step_success_data.duration_ms / 1000)
         for event in outcome.all_events
         if event.is_step_success
     ]
-    steps = sum(float(duration) for _, duration in rows)
-    rows.append(("start (imports, definitions)", round(seconds - steps, 1)))
-    rows.append(("together", round(seconds, 1)))
-    return _table(f"Time per step  ({engine_seconds:.1f} s of it building models)", ("step", "seconds"), rows)
+    rest = seconds - sum(duration for _, duration in steps)
+    rows = [*steps, ("start (imports, definitions)", rest), ("together", seconds)]
+    title = f"Time per step  ({engine_seconds:.1f} s of building models, some of it side by side)"
+    return _table(title, ("step", "seconds"), [(step, f"{duration:.1f}") for step, duration in rows])
 
 
 def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, min_width=len(title)
+    )
     for position, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if position == 0 else "right")
+        table.add_column(heading, justify="left" if position == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(_text(value) for value in row))
     return table

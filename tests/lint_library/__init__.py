@@ -1,0 +1,125 @@
+"""Stands in for dbt when the SQL linter renders the project's templates.
+
+The project's own macros are rendered as they are, with DuckDB's implementations and with the raw contract as it
+is declared. What dbt itself would bring has a stand-in here that gives SQL of the right shape, not of the right
+value: the linter reads structure and meaning, and runs nothing. A name that is missing here fails the linter
+with that name; add it then. Every public name of this module is one that templates may use.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import yaml
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+_PROJECT = Path(__file__).resolve().parents[2]
+_VARIABLES = {
+    **yaml.safe_load((_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"],
+    "as_of": "2017-12-31",
+    "business_time_zone": "America/New_York",
+}
+
+
+def _contract() -> Mapping[str, Mapping[str, Any]]:
+    """The raw tables as dbt's graph shows them, by an id."""
+    tables = [
+        table
+        for file in sorted((_PROJECT / "models").rglob("_sources.yml"))
+        for source in yaml.safe_load(file.read_text(encoding="utf-8"))["sources"]
+        for table in source["tables"]
+    ]
+    return {
+        table["name"]: {
+            "source_name": "raw",
+            "name": table["name"],
+            "database": "staging",
+            "schema": "raw",
+            "identifier": table["name"],
+            "meta": table.get("config", {}).get("meta", {}),
+            "columns": {
+                column["name"]: {**column, "meta": column.get("config", {}).get("meta", {})}
+                for column in table["columns"]
+            },
+        }
+        for table in tables
+    }
+
+
+execute = True
+graph = SimpleNamespace(sources=_contract())
+
+
+def var(name: str, default: Any = None) -> Any:
+    """A project variable."""
+    return _VARIABLES.get(name, default)
+
+
+def load_relation(relation: object) -> None:
+    """No relation exists: what a macro would look up in the database stays empty."""
+    return
+
+
+@pass_context
+def _dispatch(context: Context, macro_name: str, macro_namespace: str | None = None) -> Callable[..., str]:
+    """Find the implementation of a macro as dbt does on DuckDB.
+
+    Raises:
+        LookupError: The project has none for DuckDB and no default.
+    """
+    for prefix in ("duckdb__", "default__"):
+        implementation: Callable[..., str] | None = context.get(prefix + macro_name)
+        if implementation is not None:
+            return implementation
+    raise LookupError(f"Macro {macro_name} has neither duckdb__{macro_name} nor default__{macro_name}")
+
+
+def _delivered(table: str) -> Sequence[SimpleNamespace]:
+    """Columns of a raw table that is delivered in full, in the types of the contract."""
+    columns = graph.sources[table]["columns"].values()
+    return [SimpleNamespace(name=column["name"], dtype=column["data_type"]) for column in columns] + [
+        SimpleNamespace(name="source_file", dtype="varchar")
+    ]
+
+
+def _stop(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
+def type_string() -> str:
+    """Text."""
+    return "varchar"
+
+
+def type_float() -> str:
+    """Double precision number."""
+    return "double"
+
+
+def _datediff(first_date: str, second_date: str, datepart: str) -> str:
+    return f"datediff('{datepart}', {first_date}, {second_date})"
+
+
+def _dateadd(datepart: str, interval: str | int, from_date_or_timestamp: str) -> str:
+    return f"date_add({from_date_or_timestamp}, interval ({interval}) {datepart})"
+
+
+def _generate_series(upper_bound: int) -> str:
+    return f"select {upper_bound} as generated_number"
+
+
+adapter = SimpleNamespace(
+    dispatch=_dispatch,
+    get_relation=lambda database, schema, identifier: identifier,
+    get_columns_in_relation=_delivered,
+)
+exceptions = SimpleNamespace(raise_compiler_error=_stop)
+dbt = SimpleNamespace(
+    type_string=type_string,
+    type_float=type_float,
+    datediff=_datediff,
+    dateadd=_dateadd,
+    generate_series=_generate_series,
+)

@@ -1,9 +1,9 @@
 """Stands in for dbt when the SQL linter renders the project's templates.
 
-The project's own macros are rendered as they are, with DuckDB's implementations and with the raw contract as it
-is declared. What dbt itself would bring has a stand-in here that gives SQL of the right shape, not of the right
-value: the linter reads structure and meaning, and runs nothing. A name that is missing here fails the linter
-with that name; add it then. Every public name of this module is one that templates may use.
+The project's own macros are rendered as they are, with DuckDB's implementations and with the raw contract as
+it is declared. What dbt itself would bring has a stand-in here that gives SQL of the right shape, not of the
+right value: the linter reads structure and meaning, and runs nothing. A name that is missing here fails the
+linter with that name; add it then. Every public name of this module is one that templates may use.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -64,16 +64,41 @@ def _chain() -> list[Sighting]:
     ]
 
 
+# Tables in which two kinds of identifiers stand in one row: key, time, identifiers, what else is required.
+TABLES = {
+    "orders": ("order_id", "ordered_at", KINDS[:5], {"sales_channel": "online", "total_amount": "1"}),
+    "web_events": ("event_id", "occurred_at", ("user_id", "email", "anonymous_id"), {"event_name": "login"}),
+    "support_tickets": ("ticket_id", "created_at", ("customer_ref", "user_id", "email", "handle"), {}),
+}
+
+
 def _land(raw: Path, sightings: list[Sighting]) -> None:
-    folder = raw / "identity_links"
-    folder.mkdir(parents=True)
-    with (folder / "links.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["link_id", "left_type", "left_value", "right_type", "right_value", "observed_at", "loaded_at"]
-        )
-        for number, (left, right, at) in enumerate(sightings):
-            writer.writerow([number, *left, *right, at.isoformat(), (at + timedelta(hours=1)).isoformat()])
+    """Write every sighting as a row of a table that has both kinds, where there is one, or as a link."""
+    dice = random.Random("land")
+    rows: dict[str, list[dict[str, str]]] = {table: [] for table in (*TABLES, "identity_links")}
+    for number, (left, right, at) in enumerate(sightings):
+        loaded_at = (at + timedelta(hours=1)).isoformat()
+        fitting = [table for table, (_, _, kinds, _) in TABLES.items() if {left[0], right[0]} <= set(kinds)]
+        if left[0] != right[0] and fitting and dice.random() < 0.7:
+            table = dice.choice(fitting)
+            key, time, kinds, required = TABLES[table]
+            values = dict.fromkeys(kinds, "") | dict((left, right)) | required
+            rows[table].append({key: str(number), time: at.isoformat(), "loaded_at": loaded_at} | values)
+        else:
+            ends = {
+                "left_type": left[0],
+                "left_value": left[1],
+                "right_type": right[0],
+                "right_value": right[1],
+            }
+            link = {"link_id": str(number), "observed_at": at.isoformat(), "loaded_at": loaded_at}
+            rows["identity_links"].append(link | ends)
+    for table, written in rows.items():
+        (raw / table).mkdir(parents=True)
+        with (raw / table / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(written[0]))
+            writer.writeheader()
+            writer.writerows(written)
 
 
 @pytest.fixture(scope="module")

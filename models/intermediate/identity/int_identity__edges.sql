@@ -11,7 +11,7 @@ with
 
     pairs as (
         {% for left in types -%}
-            {%- for right in types if loop.index0 > types.index(left) -%}
+            {%- for right in types[loop.index :] -%}
                 select {{ left }} as one_key, {{ right }} as other_key, first_seen_at
                 from combinations
                 where {{ left }} is not null and {{ right }} is not null

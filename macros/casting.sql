@@ -69,7 +69,9 @@
 {#- The value if one is given: blank text and the number that is none (how data frames write a gap) are null. -#}
 {% macro given(column, family) -%}
     {%- if family == "text" -%} {{ unpadded(column) }}
-    {%- elif family == "double" -%} nullif({{ column }}, cast('NaN' as double))
+    {%- elif family == "double" -%}
+        {#- Not nullif(): Parquet's statistics leave NaN out, and a comparison with it is optimised away. -#}
+        case when not isnan({{ column }}) then {{ column }} end
     {%- elif family == "other" -%}
         {{ unpadded("cast(" ~ column ~ " as " ~ type_string() ~ ")") }}
     {%- else -%} {{ column }}

@@ -32,6 +32,9 @@ with
         group by source_table
     ),
 
+    -- tables that a conformer speaks for; reference tables end in staging
+    feeding as (select distinct source_table from conformed),
+
     accounts as (
         select
             'staging' as layer,
@@ -41,37 +44,65 @@ with
             rows_in as row_count
         from staged
         union all
-        select 'staging', source_table, 'out', null, rows_out
+        select
+            'staging' as layer,
+            source_table,
+            'out' as outcome,
+            cast(null as {{ dbt.type_string() }}) as reason,
+            rows_out as row_count
         from staged
         union all
-        select 'staging', source_table, 'superseded', 'later_version', rows_superseded
+        select
+            'staging' as layer,
+            source_table,
+            'superseded' as outcome,
+            'later_version' as reason,
+            rows_superseded as row_count
         from staged
         union all
-        select 'staging', source_table, 'deleted', 'deleted_at_source', rows_deleted
+        select
+            'staging' as layer,
+            source_table,
+            'deleted' as outcome,
+            'deleted_at_source' as reason,
+            rows_deleted as row_count
         from staged
         union all
-        select 'staging', source_table, 'quarantined', reason, row_count
+        select
+            'staging' as layer,
+            source_table,
+            'quarantined' as outcome,
+            reason,
+            row_count
         from quarantined
         union all
-        select 'intermediate', staged.source_table, 'in', null, staged.rows_out
+        select
+            'intermediate' as layer,
+            staged.source_table,
+            'in' as outcome,
+            cast(null as {{ dbt.type_string() }}) as reason,
+            staged.rows_out as row_count
         from staged
-        inner join
-            (select distinct source_table from conformed) as feeding
-            on staged.source_table = feeding.source_table
+        inner join feeding on staged.source_table = feeding.source_table
         union all
-        select 'intermediate', source_table, 'out', null, row_count
+        select
+            'intermediate' as layer,
+            source_table,
+            case when reason is null then 'out' else 'excluded' end as outcome,
+            reason,
+            row_count
+        from conformed
+        union all
+        select 'marts' as layer, source_table, 'in' as outcome, reason, row_count
         from conformed
         where reason is null
         union all
-        select 'intermediate', source_table, 'excluded', reason, row_count
-        from conformed
-        where reason is not null
-        union all
-        select 'marts', source_table, 'in', null, row_count
-        from conformed
-        where reason is null
-        union all
-        select 'marts', source_table, 'out', null, row_count
+        select
+            'marts' as layer,
+            source_table,
+            'out' as outcome,
+            cast(null as {{ dbt.type_string() }}) as reason,
+            row_count
         from published
     ),
 

@@ -61,7 +61,24 @@ with
 
     final as (
         select
-            interactions.*,
+            interactions.interaction_id,
+            interactions.source_table,
+            interactions.source_key,
+            interactions.customer_id,
+            interactions.channel,
+            interactions.interaction_type,
+            interactions.actor,
+            interactions.occurred_at,
+            interactions.occurred_on,
+            interactions.is_date_only,
+            interactions.is_explicit_prompt,
+            interactions.campaign_id,
+            interactions.is_promotion_on_record,
+            interactions.engaged_seconds,
+            interactions.sentiment,
+            interactions.revenue,
+            interactions.order_id,
+            interactions.loaded_at,
             coalesce(visited.visit_id, interactions.interaction_id) as visit_id
         from interactions
         left join visited on interactions.interaction_id = visited.interaction_id

@@ -40,6 +40,27 @@ def interactions(thresholds: Thresholds) -> list[Expectation]:
             """,
         ),
         no_rows(
+            "expect_something_where_something_was_staged",
+            ["interaction_id"],
+            # Such as a snapshot date before the first event: readers would lose all they have.
+            """
+            with staged as (
+                select coalesce(sum(rows_out), 0) as row_count
+                from staging.staging.stg_row_accounts
+                where
+                    source_table in (
+                        select source_table from staging.seeds.interaction_types where route = 'interaction'
+                    )
+            )
+            select row_count as unexpected_count, row_count as element_count
+            from staged
+            where
+                row_count > 0
+                and not exists (select 1 from batch)
+                and not exists (select 1 from marts.fct_touches)
+            """,
+        ),
+        no_rows(
             "expect_revenue_of_orders_as_staged",
             ["revenue"],
             # A currency without a rate can only be the reporting currency: others are quarantined.

@@ -1,0 +1,116 @@
+"""What Dagster loads: layers as groups, one definition per step, and nothing that a failing gate lets by."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from dagster import DependencyDefinition
+from dagster._core.definitions.dependency import BlockingAssetChecksDependencyDefinition
+
+from orchestration import dbt
+from orchestration.definitions import defs
+from orchestration.defs.schedules import NIGHTLY
+
+ORDER = ["raw", "gate_raw", "staging", "gate_staging", "intermediate", "marts", "gate_marts", "published"]
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return defs()
+
+
+@pytest.fixture(scope="module")
+def upstream(definitions: dg.Definitions) -> dict[str, set[str]]:
+    """Step to the steps that it waits for, one by one."""
+
+    def sources(dependency: object) -> Iterator[str]:
+        if isinstance(dependency, DependencyDefinition):
+            yield dependency.node
+        elif isinstance(dependency, BlockingAssetChecksDependencyDefinition):
+            for inner in dependency.get_node_dependencies():
+                yield inner.node
+
+    return {
+        node.alias or node.name: {name for dependency in inputs.values() for name in sources(dependency)}
+        for node, inputs in definitions.resolve_job_def(NIGHTLY).dependencies.items()
+    }
+
+
+def all_upstream(upstream: dict[str, set[str]], step: str) -> set[str]:
+    found: set[str] = set()
+    todo = [step]
+    while todo:
+        for name in upstream[todo.pop()] - found:
+            found.add(name)
+            todo.append(name)
+    return found
+
+
+def test_the_night_has_these_steps_and_no_other(upstream: dict[str, set[str]]):
+    # Landing is not among them: it is the loaders' own affair.
+    assert set(upstream) == {*ORDER, "audit"}
+
+
+def test_each_step_waits_for_all_that_stand_before_it(upstream: dict[str, set[str]]):
+    for position, step in enumerate(ORDER):
+        assert set(ORDER[:position]) <= all_upstream(upstream, step), step
+    assert {"audit", "marts", "gate_marts"} <= upstream["published"]
+    assert "gate_staging" in all_upstream(upstream, "audit")
+
+
+@pytest.mark.parametrize(
+    ("layer", "next_step"), [("raw", "staging"), ("staging", "intermediate"), ("marts", "published")]
+)
+def test_a_gate_itself_is_waited_for(upstream: dict[str, set[str]], layer: str, next_step: str):
+    assert f"gate_{layer}" in upstream[next_step]
+
+
+def test_every_check_of_a_gate_blocks(definitions: dg.Definitions):
+    gates = [spec for checks in definitions.asset_checks or [] for spec in checks.check_specs]
+    assert gates
+    assert all(spec.blocking for spec in gates)
+
+
+def test_groups_are_the_layers(definitions: dg.Definitions):
+    graph = definitions.resolve_asset_graph()
+    groups = {key: graph.get(key).group_name for key in graph.materializable_asset_keys}
+    assert set(groups.values()) == {*dbt.LAYERS, "landing", "published"}
+    assert all(key.path[0] == group for key, group in groups.items())
+
+
+def test_landing_stands_before_the_raw_tables(definitions: dg.Definitions):
+    graph = definitions.resolve_asset_graph()
+    landed = graph.get(dg.AssetKey(["landing", "complete_journey"])).child_keys
+    assert dg.AssetKey(["raw", "orders"]) in landed
+
+
+def test_every_model_seed_and_raw_table_is_an_asset(definitions: dg.Definitions):
+    graph = definitions.resolve_asset_graph()
+    manifest = dbt.project().manifest
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")]
+    for node in [*nodes, *manifest["sources"].values()]:
+        assert graph.has(dg.AssetKey([dbt.layer_of(node), node["name"]])), node["unique_id"]
+
+
+def test_every_dbt_test_runs_in_exactly_one_step():
+    manifest = dbt.project().manifest
+    tests = [unique_id for unique_id, node in manifest["nodes"].items() if node["resource_type"] == "test"]
+    assert tests
+    for unique_id in tests:
+        layer = dbt.test_layer(manifest, unique_id)
+        assert sum(layer in members for members in dbt.STEPS.values()) == 1, unique_id
+
+
+def test_the_published_file_has_a_freshness_policy(definitions: dg.Definitions):
+    node = definitions.resolve_asset_graph().get(dg.AssetKey(["published", "engagement"]))
+    assert node.freshness_policy is not None
+
+
+def test_a_step_that_dagster_tries_again_is_not_a_wrong_model():
+    from orchestration.resources import _as_failure
+    from warehouse.raw_zone import RawZoneError
+
+    for final in (dbt.DbtError("x"), RawZoneError("x")):
+        failure = _as_failure(final)
+        assert failure is not None and failure.allow_retries is False
+    assert _as_failure(OSError("disk")) is None

@@ -1,11 +1,7 @@
 """What Dagster loads: layers as groups, one definition per step, and nothing that a failing gate lets by."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 import pytest
-from dagster import DependencyDefinition
-from dagster._core.definitions.dependency import BlockingAssetChecksDependencyDefinition
 
 from orchestration import dbt
 from orchestration.definitions import defs
@@ -23,15 +19,10 @@ def definitions() -> dg.Definitions:
 def upstream(definitions: dg.Definitions) -> dict[str, set[str]]:
     """Step to the steps that it waits for, one by one."""
 
-    def sources(dependency: object) -> Iterator[str]:
-        if isinstance(dependency, DependencyDefinition):
-            yield dependency.node
-        elif isinstance(dependency, BlockingAssetChecksDependencyDefinition):
-            for inner in dependency.get_node_dependencies():
-                yield inner.node
-
     return {
-        node.alias or node.name: {name for dependency in inputs.values() for name in sources(dependency)}
+        node.alias or node.name: {
+            source.node for dependency in inputs.values() for source in dependency.get_node_dependencies()
+        }
         for node, inputs in definitions.resolve_job_def(NIGHTLY).dependencies.items()
     }
 

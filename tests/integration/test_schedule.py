@@ -1,0 +1,102 @@
+"""The schedule: when it ticks and for which day, and a real daemon that runs a night by itself."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from nights import open_published
+
+from loaders.sample import generate
+from orchestration.defs.schedules import NIGHTLY, nightly_schedule
+from orchestration.settings import Settings
+
+PATIENCE_SECONDS = 600
+
+
+@pytest.mark.parametrize(
+    ("zone", "tick", "as_of"),
+    [
+        # Winter time, summer time, and the nights when the clock changes.
+        ("America/New_York", datetime(2024, 1, 15, 7, tzinfo=UTC), "2024-01-14"),
+        ("America/New_York", datetime(2024, 7, 15, 6, tzinfo=UTC), "2024-07-14"),
+        ("America/New_York", datetime(2024, 3, 10, 7, tzinfo=UTC), "2024-03-09"),
+        ("Europe/Berlin", datetime(2024, 10, 27, 1, tzinfo=UTC), "2024-10-26"),
+        ("Asia/Tokyo", datetime(2024, 3, 1, 17, tzinfo=UTC), "2024-03-01"),
+    ],
+)
+def test_a_tick_is_for_the_business_day_that_has_ended(zone: str, tick: datetime, as_of: str):
+    schedule = nightly_schedule(Settings(time_zone=zone))
+    context = dg.build_schedule_context(scheduled_execution_time=tick)
+    request = schedule.evaluate_tick(context).run_requests[0]
+    assert request.run_config["resources"]["night"]["config"]["as_of"] == as_of
+    assert request.tags["as_of"] == as_of
+
+
+def test_the_schedule_is_on_and_ticks_at_two_in_the_business_time_zone():
+    schedule = nightly_schedule(Settings(time_zone="America/New_York"))
+    assert (schedule.name, schedule.cron_schedule, schedule.execution_timezone) == (
+        NIGHTLY,
+        "0 2 * * *",
+        "America/New_York",
+    )
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_a_daemon_runs_a_night_by_itself_and_publishes(tmp_path: Path):
+    raw, warehouse, home = tmp_path / "raw", tmp_path / "warehouse", tmp_path / "home"
+    yesterday = Settings().last_complete_day()
+    generate(60, 60, 7, raw, end_on=yesterday)
+    environment = os.environ | {
+        "DAGSTER_HOME": str(home),
+        "ENGAGEMENT_RAW": str(raw),
+        "ENGAGEMENT_WAREHOUSE": str(warehouse),
+        "ENGAGEMENT_SCHEDULE": "* * * * *",
+    }
+    with (tmp_path / "serve.log").open("wb") as log:
+        server = subprocess.Popen(
+            [Path(sys.executable).with_name("engagement"), "serve", "--port", str(free_port())],
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        published = warehouse / "engagement.duckdb"
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not published.exists():
+            said = (tmp_path / "serve.log").read_text()
+            assert server.poll() is None and time.monotonic() < end, said[-5000:]
+            time.sleep(0.5)
+        with open_published(warehouse) as connection:
+            outcome, as_of = connection.execute("select outcome, as_of from audit.runs").fetchone()
+        assert outcome == "succeeded"
+        assert yesterday <= as_of <= Settings().last_complete_day()
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            while not (done := instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))):
+                assert time.monotonic() < end
+                time.sleep(0.5)
+            assert done[-1].job_name == NIGHTLY
+            assert done[-1].tags["dagster/schedule_name"] == NIGHTLY
+            assert done[-1].tags["as_of"] == as_of.isoformat()
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        try:
+            server.wait(60)
+        finally:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)

@@ -46,7 +46,7 @@ def interactions(thresholds: Thresholds) -> list[Expectation]:
             """
             with staged as (
                 select coalesce(sum(rows_out), 0) as row_count
-                from staging.staging.stg_row_accounts
+                from staging.staging.stg_quarantine__row_accounts
                 where
                     source_table in (
                         select source_table from staging.seeds.interaction_types where route = 'interaction'

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 
-@suite("staging", "stg_row_accounts")
+@suite("staging", "stg_quarantine__row_accounts")
 def row_accounts(thresholds: Thresholds) -> list[Expectation]:
     """Every row is accounted for, and neither quarantine nor deletion takes most of a table.
 

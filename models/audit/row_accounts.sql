@@ -4,7 +4,7 @@
 -- accounts that do not balance.
 with
 
-    staged as (select * from {{ ref("stg_row_accounts") }}),
+    staged as (select * from {{ ref("stg_quarantine__row_accounts") }}),
 
     quarantined as (
         select source_table, quarantine_rule as reason, count(*) as row_count

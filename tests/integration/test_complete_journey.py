@@ -74,12 +74,6 @@ def test_every_household_is_one_customer(published: duckdb.DuckDBPyConnection) -
     assert one_row(published, "select count(*) from marts.dim_customers") == (2_469,)
 
 
-def test_every_household_has_one_row_that_sums_it_up(published: duckdb.DuckDBPyConnection) -> None:
-    assert one_row(
-        published, "select count(*), count(distinct customer_id) from marts.customer_engagement"
-    ) == (2_469, 2_469)
-
-
 def test_baskets_and_revenue(published: duckdb.DuckDBPyConnection) -> None:
     baskets, revenue = one_row(
         published,

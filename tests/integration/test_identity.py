@@ -11,9 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-
-from tests.integration.identity_reference import Identifier, Sighting, resolve
-from tests.integration.nights import run_night
+from identity_reference import Identifier, Sighting, resolve
+from nights import run_night
 
 KINDS = ("customer_ref", "user_id", "loyalty_id", "email", "phone", "handle", "anonymous_id")
 GRAPHS = 300

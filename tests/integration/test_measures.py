@@ -10,14 +10,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import measures_reference as reference
 import pytest
+from compiled_models import CompiledModels
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-
-from tests.integration import measures_reference as reference
-from tests.integration.compiled_models import CompiledModels
-from tests.integration.measures_reference import Act, Touch, World
-from tests.integration.nights import run_night
+from measures_reference import Act, Touch, World
+from nights import run_night
 
 AS_OF = date(2024, 6, 20)
 ZONE = "America/New_York"

@@ -266,7 +266,7 @@ def test_every_broken_rule_is_named(warehouse: Warehouse) -> None:
 
 
 def test_every_row_is_accounted_for(warehouse: Warehouse) -> None:
-    accounts = {table: counts for table, *counts in warehouse.rows("from stg_row_accounts")}
+    accounts = {table: counts for table, *counts in warehouse.rows("from stg_quarantine__row_accounts")}
     assert set(accounts) == set(read_contract(PROJECT))
     # In, out, quarantined, superseded, deleted.
     assert accounts["web_events"] == [28, 11, 12, 3, 2]
@@ -343,7 +343,7 @@ def test_generic_tests_find_what_they_look_for(warehouse: Warehouse) -> None:
         "insert into stg_stores__visits by name select * from stg_stores__visits where visit_id = 'p'"
     )
     warehouse.rows("update stg_stores__visits set entered_at = null where visit_id = 'q'")
-    warehouse.rows("update stg_row_accounts set rows_out = rows_out + 1 where source_table = 'orders'")
-    outcome = warehouse.dbt("test", "stg_stores__visits", "stg_row_accounts")
+    warehouse.rows("update stg_quarantine__row_accounts set rows_out = rows_out + 1 where source_table = 'orders'")
+    outcome = warehouse.dbt("test", "stg_stores__visits", "stg_quarantine__row_accounts")
     failures = {name.partition("_stg_")[0]: outcome[name] for name in outcome}
     assert failures == {"unique_and_complete": ("fail", 2), "accounts_balance": ("fail", 1)}

@@ -47,7 +47,7 @@ STAGED = {
     "stg_surveys__responses": "survey_responses",
     "stg_web__events": "web_events",
 }
-ACCOUNTS = "stg_row_accounts"
+ACCOUNTS = "stg_quarantine__row_accounts"
 
 PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
 BETWEEN = "expect_column_values_to_be_between"

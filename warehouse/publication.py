@@ -61,6 +61,8 @@ def publish(build: Path, published: Path) -> Publication:
         _check(temporary)
         _flush(temporary)
         size = temporary.stat().st_size
+        # Somebody who wrote to the old file and died left a log that DuckDB would replay onto the new one.
+        published.with_name(f"{published.name}.wal").unlink(missing_ok=True)
         temporary.replace(published)
     except BaseException:
         temporary.unlink(missing_ok=True)

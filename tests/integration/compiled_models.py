@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from nights import PROJECT
 
-ROOT = Path(__file__).parents[2]
 Row = Mapping[str, Any]
 
 
@@ -25,7 +25,7 @@ class CompiledModels:
 
     def __init__(self, warehouse: Path, given: Sequence[str]) -> None:
         manifest = json.loads(
-            (ROOT / "target" / "orchestration" / "manifest.json").read_text(encoding="utf-8")
+            (PROJECT / "target" / "orchestration" / "manifest.json").read_text(encoding="utf-8")
         )
         compiled = warehouse / "build" / "dbt" / "compiled" / "engagement_warehouse"
         models = {uid: node for uid, node in manifest["nodes"].items() if node["resource_type"] == "model"}

@@ -1,10 +1,35 @@
 """Runs whole nights the way a person does, and opens what they publish the way a BI tool does."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def copy_project(target: Path) -> Path:
+    """Copy what a night runs on, so that a test may plant a bug in it; return the copy."""
+    unneeded = shutil.ignore_patterns(".*", "target", "logs", "tests", "__pycache__", "*.egg-info")
+    shutil.copytree(PROJECT, target, ignore=unneeded)
+    shutil.copytree(PROJECT / "tests" / "dbt", target / "tests" / "dbt")
+    return target
+
+
+def try_night(
+    raw: Path, warehouse: Path, as_of: str, project: Path = PROJECT
+) -> subprocess.CompletedProcess[str]:
+    """Run `engagement nightly` with the code of a project, wherever the package is installed from."""
+    command = 'import sys; sys.path.insert(0, "."); from orchestration.cli import main; main()'
+    return subprocess.run(
+        [sys.executable, "-c", command, "nightly", "--raw", raw, "--warehouse", warehouse, "--as-of", as_of],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def run_night(raw: Path, warehouse: Path, as_of: str, time_zone: str) -> None:

@@ -7,13 +7,12 @@ break them is stopped earlier, a bug is planted in a copy of the project.
 import hashlib
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+from nights import PROJECT, copy_project, try_night
 
-PROJECT = Path(__file__).resolve().parents[2]
 AS_OF = "2024-01-31"
 
 # A small company: a few lines of each table suffice to show the flow.
@@ -33,15 +32,7 @@ pytestmark = pytest.mark.slow
 
 
 def night(raw: Path, warehouse: Path, project: Path = PROJECT) -> subprocess.CompletedProcess[str]:
-    """Run the command with the code of a project, wherever the package is installed from."""
-    command = 'import sys; sys.path.insert(0, "."); from orchestration.cli import main; main()'
-    return subprocess.run(
-        [sys.executable, "-c", command, "nightly", "--raw", raw, "--warehouse", warehouse, "--as-of", AS_OF],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return try_night(raw, warehouse, AS_OF, project)
 
 
 def land(raw: Path, table: str, file: str, text: str) -> None:
@@ -158,10 +149,7 @@ def test_a_ticket_solved_before_it_was_created_stops_before_intermediate(company
 
 
 def test_a_row_that_a_mart_loses_stops_before_publication(company: Path, tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    unneeded = shutil.ignore_patterns(".*", "target", "logs", "tests", "__pycache__", "*.egg-info")
-    shutil.copytree(PROJECT, project, ignore=unneeded)
-    shutil.copytree(PROJECT / "tests" / "dbt", project / "tests" / "dbt")
+    project = copy_project(tmp_path / "project")
     mart = project / "models" / "marts" / "interactions" / "fct_interactions.sql"
     source = '(select * from {{ ref("int_contexts__staged") }})'
     text = mart.read_text()

@@ -12,17 +12,16 @@ from pathlib import Path
 import duckdb
 import pytest
 from identity_reference import Identifier, Sighting, resolve
-from nights import run_night
+from nights import PROJECT, run_night
 
 KINDS = ("customer_ref", "user_id", "loyalty_id", "email", "phone", "handle", "anonymous_id")
 GRAPHS = 300
 CHAIN = 1_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
-ROOT = Path(__file__).parents[2]
 
 
 def _maximum() -> dict[str, int]:
-    with (ROOT / "seeds" / "identifier_rules.csv").open(encoding="utf-8") as seed:
+    with (PROJECT / "seeds" / "identifier_rules.csv").open(encoding="utf-8") as seed:
         return {row["identifier_type"]: int(row["max_per_customer"]) for row in csv.DictReader(seed)}
 
 

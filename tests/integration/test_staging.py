@@ -343,7 +343,9 @@ def test_generic_tests_find_what_they_look_for(warehouse: Warehouse) -> None:
         "insert into stg_stores__visits by name select * from stg_stores__visits where visit_id = 'p'"
     )
     warehouse.rows("update stg_stores__visits set entered_at = null where visit_id = 'q'")
-    warehouse.rows("update stg_quarantine__row_accounts set rows_out = rows_out + 1 where source_table = 'orders'")
+    warehouse.rows(
+        "update stg_quarantine__row_accounts set rows_out = rows_out + 1 where source_table = 'orders'"
+    )
     outcome = warehouse.dbt("test", "stg_stores__visits", "stg_quarantine__row_accounts")
     failures = {name.partition("_stg_")[0]: outcome[name] for name in outcome}
     assert failures == {"unique_and_complete": ("fail", 2), "accounts_balance": ("fail", 1)}

@@ -1,4 +1,6 @@
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -54,6 +56,20 @@ def test_a_reader_keeps_the_night_that_it_opened(tmp_path: Path, build: Path):
     publish(build, published)
     assert published.stat().st_ino != before
     assert read(published, "from marts.numbers") == [(2,)]
+
+
+def test_what_somebody_wrote_to_the_old_file_does_not_reach_the_new_one(tmp_path: Path, build: Path):
+    published = tmp_path / "engagement.duckdb"
+    publish(build, published)
+    script = (
+        f"import duckdb, os; connection = duckdb.connect({str(published)!r});"
+        "connection.execute('update marts.numbers set number = 666'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert published.with_name("engagement.duckdb.wal").exists()
+    publish(build, published)
+    assert read(published, "from marts.numbers") == [(1,)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["build", "engagement.duckdb"]
 
 
 @pytest.mark.parametrize(

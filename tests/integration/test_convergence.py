@@ -1,5 +1,6 @@
-"""A chain of links longer than the permitted rounds can follow fails the night; nobody sees half a customer."""
+"""A chain of links that the permitted rounds cannot follow fails the night; nobody sees half a customer."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ def test_a_run_that_has_not_converged_fails(tmp_path: Path):
     links = tmp_path / "raw" / "identity_links"
     links.mkdir(parents=True)
     rows = [
-        f"{number},anonymous_id,c{number * 7 % 101},anonymous_id,c{(number + 1) * 7 % 101},2024-01-01,2024-01-02"
-        for number in range(100)
+        f"{number},anonymous_id,c{left},anonymous_id,c{right},2024-01-01,2024-01-02"
+        for number, (left, right) in enumerate(pairwise(number * 7 % 101 for number in range(101)))
     ]
     header = "link_id,left_type,left_value,right_type,right_value,observed_at,loaded_at"
     (links / "links.csv").write_text("\n".join([header, *rows]))

@@ -88,11 +88,16 @@
         {% endcall %}
         {% call statement("shrink") %}
             create or replace table {{ scratch_relation(this, "shrunk") }} as
-            select distinct least(lefts.root_key, rights.root_key) as left_key, greatest(lefts.root_key, rights.root_key) as right_key
-            from {{ scratch_relation(this, "edges") }} as edges
-            join {{ scratch_relation(this, "pointers") }} as lefts on edges.left_key = lefts.node_key
-            join {{ scratch_relation(this, "pointers") }} as rights on edges.right_key = rights.node_key
-            where lefts.root_key <> rights.root_key
+            select left_key, right_key
+            from (
+                select distinct least(lefts.root_key, rights.root_key) as left_key, greatest(lefts.root_key, rights.root_key) as right_key
+                from {{ scratch_relation(this, "edges") }} as edges
+                join {{ scratch_relation(this, "pointers") }} as lefts on edges.left_key = lefts.node_key
+                join {{ scratch_relation(this, "pointers") }} as rights on edges.right_key = rights.node_key
+            ) as relinked
+            -- were the roots compared directly, an optimizer could join pointers with
+            -- pointers by that alone
+            where left_key < right_key
         {% endcall %}
         {% call statement("next_edges") %}
             create or replace table {{ scratch_relation(this, "edges") }} as select left_key, right_key from {{ scratch_relation(this, "shrunk") }}

@@ -1,17 +1,12 @@
 {{ config(materialized="view") }}
--- The situation of every interaction, from facts known at its own time only, by
--- precedence; and whether it falls
--- under a promotion. Grain: one interaction. Everything that fct_interactions shows
--- is here.
+-- The context of every interaction, from facts known at its own time only, by
+-- precedence; and whether it falls under a promotion. Everything that fct_interactions
+-- shows is here. Grain: one interaction.
 with
 
     interactions as (select * from {{ ref("int_prompts__attributed") }}),
 
-    order_states as (select * from {{ ref("int_contexts__order_states") }}),
-
-    support_states as (select * from {{ ref("int_contexts__support_states") }}),
-
-    promotion_states as (select * from {{ ref("int_contexts__promotion_states") }}),
+    promotions as (select * from {{ ref("int_contexts__promotion_periods") }}),
 
     active_days as (select * from {{ ref("int_interactions__active_days") }}),
 
@@ -39,54 +34,14 @@ with
         inner join channels on interactions.channel = channels.channel
     ),
 
-    with_orders as (
-        {{
-            carried(
-                "placed",
-                "order_states",
-                ["customer_id"],
-                "occurred_at",
-                "state_at",
-                ["last_ordered_at"],
-            )
-        }}
-    ),
-
-    with_support as (
-        {{
-            carried(
-                "with_orders",
-                "support_states",
-                ["customer_id"],
-                "occurred_at",
-                "state_at",
-                ["is_in_support_recovery"],
-                inclusive=true,
-            )
-        }}
-    ),
-
-    with_promotions as (
-        {{
-            carried(
-                "with_support",
-                "promotion_states",
-                ["sales_channel"],
-                "occurred_at",
-                "state_at",
-                ["is_promotion_running"],
-                inclusive=true,
-            )
-        }}
-    ),
-
     enriched as (
         select
-            with_promotions.*,
+            placed.*,
             types.engagement_level,
             types.weight,
             types.is_intent,
             campaigns.purpose,
+            promotions.sales_channel is not null as is_promotion_running,
             active_days.gap_days,
             greatest(
                 {{ threshold("lapse_floor_days") }},
@@ -97,17 +52,23 @@ with
                     0
                 )
             ) as lapse_threshold_days
-        from with_promotions
-        inner join types on with_promotions.interaction_type = types.interaction_type
-        left join campaigns on with_promotions.campaign_id = campaigns.campaign_id
+        from placed
+        inner join types on placed.interaction_type = types.interaction_type
+        left join campaigns on placed.campaign_id = campaigns.campaign_id
+        left join
+            promotions
+            on placed.sales_channel = promotions.sales_channel
+            and {{ month_start("placed.occurred_on") }} = promotions.month_start
+            and placed.occurred_at >= promotions.starts_at
+            and placed.occurred_at < promotions.ends_at
         left join
             active_days
-            on with_promotions.customer_id = active_days.customer_id
-            and with_promotions.occurred_on = active_days.active_on
+            on placed.customer_id = active_days.customer_id
+            and placed.occurred_on = active_days.active_on
         -- the population as known when the month began
         left join
             population_gaps
-            on {{ month_start("with_promotions.occurred_on") }}
+            on {{ month_start("placed.occurred_on") }}
             = {{ add_months("population_gaps.month_start", "1") }}
     ),
 
@@ -144,7 +105,7 @@ with
             end as context,
             is_promotion_on_record
             or coalesce(purpose = 'promotional', false)
-            or coalesce(is_promotion_running, false) as in_promotion,
+            or is_promotion_running as in_promotion,
             is_offline,
             engagement_level,
             weight,

@@ -21,7 +21,12 @@ with
             coalesce(events.campaign_id, '') as match_campaign_id
         from events
         inner join types on events.event_name = types.event_name
-        where types.route = 'touch' or events.event_name = 'bounced'
+        where
+            types.route = 'touch'
+            -- what bounces after the snapshot date is not known yet
+            or (
+                events.event_name = 'bounced' and events.occurred_at < {{ as_of_end() }}
+            )
     ),
 
     neighbours as (

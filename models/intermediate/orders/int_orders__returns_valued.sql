@@ -36,34 +36,48 @@ with
         }}
     ),
 
-    final as (
+    valued as (
         select
             priced.return_id,
             priced.order_id,
             orders.identity_key,
             orders.sales_channel,
+            orders.cancelled_at,
             priced.returned_at,
             priced.returned_on,
-            case
-                when orders.cancelled_at is not null
-                then cast(0 as decimal(18, 4))
-                else
-                    cast(
-                        - coalesce(priced.amount, 0)
-                        * case
-                            when
-                                priced.return_currency
-                                = '{{ var("reporting_currency") }}'
-                            then 1
-                            else priced.rate
-                        end as decimal(18, 4)
-                    )
-            end as revenue,
+            cast(
+                - coalesce(priced.amount, 0)
+                * case
+                    when priced.return_currency = '{{ var("reporting_currency") }}'
+                    then 1
+                    else priced.rate
+                end as decimal(18, 4)
+            ) as amount,
             orders.order_id is null as is_order_unknown,
             coalesce(orders.is_test, false) as is_test,
             priced.loaded_at
         from priced
         left join orders on priced.order_id = orders.order_id
+    ),
+
+    final as (
+        select
+            return_id,
+            order_id,
+            identity_key,
+            sales_channel,
+            returned_at,
+            returned_on,
+            case when cancelled_at is null then amount else 0 end as revenue,
+            case
+                when cancelled_at is null or returned_at < cancelled_at
+                then amount
+                else 0
+            end as booked_revenue,
+            is_order_unknown,
+            is_test,
+            loaded_at
+        from valued
     )
 
 select *

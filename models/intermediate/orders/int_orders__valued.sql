@@ -7,7 +7,11 @@ with
 
     rates as (select * from {{ ref("stg_finance__exchange_rates") }}),
 
-    redemptions as (select * from {{ ref("stg_coupons__redemptions") }}),
+    redemptions as (
+        select *
+        from {{ ref("stg_coupons__redemptions") }}
+        where redeemed_at < {{ as_of_end() }}
+    ),
 
     order_campaigns as (
         select order_id, min(campaign_id) as campaign_id

@@ -7,8 +7,15 @@ with
     interactions as (select * from {{ ref("int_visits__assigned") }}),
 
     states as (
-        select customer_id, state_at, open_touch_id, open_touched_at, open_campaign_id
-        from {{ ref("int_prompts__states") }}
+        select
+            customer_id,
+            state_at,
+            open_touch_id,
+            open_touched_at,
+            open_campaign_id,
+            last_ordered_at,
+            is_in_support_recovery
+        from {{ ref("int_states__customers") }}
     ),
 
     touches as (select * from {{ ref("int_touches__identified") }}),
@@ -38,14 +45,20 @@ with
                 ["customer_id"],
                 "occurred_at",
                 "state_at",
-                ["open_touch_id", "open_touched_at", "open_campaign_id"],
+                [
+                    "open_touch_id",
+                    "open_touched_at",
+                    "open_campaign_id",
+                    "last_ordered_at",
+                    "is_in_support_recovery",
+                ],
             )
         }}
     ),
 
     explicit_interactions as (
         select interaction_id, customer_id, campaign_id, occurred_at
-        from interactions
+        from {{ ref("int_interactions__identified") }}
         where is_explicit_prompt and campaign_id is not null
     ),
 
@@ -144,7 +157,9 @@ with
             sentiment,
             revenue,
             order_id,
-            loaded_at
+            loaded_at,
+            last_ordered_at,
+            is_in_support_recovery
         from matched
     )
 

@@ -17,18 +17,23 @@ with
         from ({{ dbt.generate_series(4) }}) as numbers
     ),
 
+    reaching as (
+        select
+            {{ add_months("months.month_start", "-offsets.months_later") }}
+            as active_month,
+            months.snapshot_date
+        from months
+        cross join offsets
+    ),
+
     placed as (
         select
             active_days.customer_id,
-            months.snapshot_date,
-            {{ days_between("active_days.active_on", "months.snapshot_date") }}
+            reaching.snapshot_date,
+            {{ days_between("active_days.active_on", "reaching.snapshot_date") }}
             as age_days
         from active_days
-        cross join offsets
-        inner join
-            months
-            on months.month_start
-            = {{ add_months("active_days.active_month", "offsets.months_later") }}
+        inner join reaching on active_days.active_month = reaching.active_month
     ),
 
     final as (

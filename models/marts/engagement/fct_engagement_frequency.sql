@@ -85,8 +85,8 @@ with
                 )
             )
             / nullif(cumulated.gaps, 0) as sd_gap_days,
-            coalesce(recent.active_days_7, 0) as active_days_7,
-            coalesce(recent.active_days_28, 0) as active_days_28,
+            cast(coalesce(recent.active_days_7, 0) as bigint) as active_days_7,
+            cast(coalesce(recent.active_days_28, 0) as bigint) as active_days_28,
             coalesce(recent.active_days_90, 0) as active_days_90,
             cumulated.interactions,
             cumulated.types,

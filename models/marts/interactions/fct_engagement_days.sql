@@ -11,10 +11,26 @@ with
         select * from {{ ref("fct_interactions") }} where prompt_status <> 'system'
     ),
 
-    cancelled_orders as (
-        select order_id, amount, {{ business_day("cancelled_at") }} as cancelled_on
-        from {{ ref("int_orders__valued") }}
-        where cancelled_at is not null
+    orders as (
+        select * from {{ ref("int_orders__valued") }} where cancelled_at is not null
+    ),
+
+    returns as (select * from {{ ref("int_orders__returns_valued") }}),
+
+    -- what was booked on its own day and taken back when the order was cancelled
+    bookings as (
+        select
+            'orders:' || order_id as interaction_id,
+            amount as booked_revenue,
+            {{ business_day("cancelled_at") }} as cancelled_on
+        from orders
+        union all
+        select
+            'order_returns:' || returns.return_id as interaction_id,
+            returns.booked_revenue,
+            {{ business_day("orders.cancelled_at") }} as cancelled_on
+        from returns
+        inner join orders on returns.order_id = orders.order_id
     ),
 
     acts as (
@@ -45,31 +61,27 @@ with
             sum(
                 case when interactions.interaction_type = 'order' then 1 else 0 end
             ) as orders,
-            sum(coalesce(cancelled_orders.amount, interactions.revenue)) as revenue
+            sum(coalesce(bookings.booked_revenue, interactions.revenue)) as revenue
         from interactions
-        left join
-            cancelled_orders
-            on interactions.order_id = cancelled_orders.order_id
-            and interactions.interaction_type = 'order'
+        left join bookings on interactions.interaction_id = bookings.interaction_id
         group by 1, 2, 3, 4, 5, 6, 7
     ),
 
     reversals as (
         select
             interactions.customer_id,
-            cancelled_orders.cancelled_on as active_on,
+            bookings.cancelled_on as active_on,
             interactions.channel,
             interactions.interaction_type,
             interactions.context,
             interactions.prompt_status,
             interactions.prompt_rule,
-            count(*) as orders,
-            sum(cancelled_orders.amount) as revenue
-        from cancelled_orders
-        inner join
-            interactions
-            on cancelled_orders.order_id = interactions.order_id
-            and interactions.interaction_type = 'order'
+            sum(
+                case when interactions.interaction_type = 'order' then 1 else 0 end
+            ) as orders,
+            sum(bookings.booked_revenue) as revenue
+        from bookings
+        inner join interactions on bookings.interaction_id = interactions.interaction_id
         group by 1, 2, 3, 4, 5, 6, 7
     ),
 

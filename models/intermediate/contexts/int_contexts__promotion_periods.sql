@@ -1,6 +1,7 @@
--- Whether a promotion runs in a sales channel, from one instant to the next. A
--- promotion without a channel runs in all.
--- Grain: sales channel and instant at which a promotion starts or ends.
+-- When promotions run in a sales channel: overlapping ones merged, so that an instant
+-- falls into one period at most, and cut by the months that they touch, so that an
+-- interaction finds its period among a few. A promotion without a channel runs in all.
+-- Grain: sales channel, period (its start) and month.
 with
 
     promotions as (select * from {{ ref("stg_promotions__promotions") }}),
@@ -35,17 +36,35 @@ with
         group by sales_channel, state_at
     ),
 
-    final as (
+    running as (
         select
             sales_channel,
             state_at,
+            lead(state_at) over (
+                partition by sales_channel order by state_at
+            ) as next_state_at,
             sum(change) over (
                 partition by sales_channel
                 order by state_at
                 rows between unbounded preceding and current row
-            )
-            > 0 as is_promotion_running
+            ) as promotions
         from summed
+    ),
+
+    months as (select month_start from {{ ref("int_calendar__months") }}),
+
+    final as (
+        select
+            running.sales_channel,
+            running.state_at as starts_at,
+            running.next_state_at as ends_at,
+            months.month_start
+        from running
+        inner join
+            months
+            on months.month_start >= {{ month_start(business_day("running.state_at")) }}
+            and months.month_start <= {{ business_day("running.next_state_at") }}
+        where running.promotions > 0
     )
 
 select *

@@ -1,0 +1,75 @@
+-- The situation of a customer from one instant to the next: the touch that prompts, the
+-- last order that stands, whether a ticket is open or was solved a short time ago. One
+-- sequence, so that an interaction finds its situation by one look. A state holds after
+-- `state_at` up to and including the next one.
+-- Grain: customer and instant at which any of them changes.
+with
+
+    prompt_states as (select * from {{ ref("int_prompts__states") }}),
+
+    order_states as (select * from {{ ref("int_contexts__order_states") }}),
+
+    -- a ticket counts from its very instant on: it holds after the microsecond before
+    support_states as (
+        select
+            customer_id,
+            {{ add_seconds("state_at", "-0.000001") }} as support_state_at,
+            is_in_support_recovery
+        from {{ ref("int_contexts__support_states") }}
+    ),
+
+    instants as (
+        select customer_id, state_at
+        from prompt_states
+        union
+        select customer_id, state_at
+        from order_states
+        union
+        select customer_id, support_state_at as state_at
+        from support_states
+    ),
+
+    with_prompts as (
+        {{
+            carried(
+                "instants",
+                "prompt_states",
+                ["customer_id"],
+                "state_at",
+                "state_at",
+                ["open_touch_id", "open_touched_at", "open_campaign_id"],
+                inclusive=true,
+            )
+        }}
+    ),
+
+    with_orders as (
+        {{
+            carried(
+                "with_prompts",
+                "order_states",
+                ["customer_id"],
+                "state_at",
+                "state_at",
+                ["last_ordered_at"],
+                inclusive=true,
+            )
+        }}
+    ),
+
+    final as (
+        {{
+            carried(
+                "with_orders",
+                "support_states",
+                ["customer_id"],
+                "state_at",
+                "support_state_at",
+                ["is_in_support_recovery"],
+                inclusive=true,
+            )
+        }}
+    )
+
+select *
+from final

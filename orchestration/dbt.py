@@ -34,6 +34,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "marts": ("marts",),
     "audit": ("audit",),
 }
+_PACKAGE = "engagement_warehouse"
 _PARSED = PROJECT_ROOT / "target" / "orchestration"
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml")
 _PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/dbt")
@@ -90,6 +91,12 @@ def layer_of(node: Mapping[str, Any]) -> str:
     return folder
 
 
+def topic_of(node: Mapping[str, Any]) -> str | None:
+    """Return the folder of a model or source below its layer, e.g. the channel; `None` without one."""
+    folders = str(node["original_file_path"]).split("/")[2:-1]
+    return folders[0] if folders else None
+
+
 def test_layer(manifest: Mapping[str, Any], unique_id: str) -> str:
     """Return the layer of a test: the latest of the layers that it looks at."""
     parents = manifest["nodes"][unique_id]["depends_on"]["nodes"]
@@ -98,8 +105,11 @@ def test_layer(manifest: Mapping[str, Any], unique_id: str) -> str:
 
 
 def selection(step: str) -> list[str]:
-    """Return what dbt selects for all of a step."""
-    return ["path:seeds" if layer == "seeds" else f"path:models/{layer}" for layer in STEPS[step]]
+    """Return what dbt selects for all of a step.
+
+    Not by path: dbt looks for the files from the current directory, and finds none from any other.
+    """
+    return ["resource_type:seed" if layer == "seeds" else f"fqn:{_PACKAGE}.{layer}" for layer in STEPS[step]]
 
 
 def stray_tests(manifest: Mapping[str, Any], step: str) -> list[str]:

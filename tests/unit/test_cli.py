@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestration import dbt
 
@@ -33,7 +34,7 @@ def test_help_comes_at_once():
     shown = run("--help")
     assert time.monotonic() - begun < 1.5
     assert shown.returncode == 0
-    for command in ("nightly", "status", "land", "sample", "serve", "docs"):
+    for command in ("nightly", "status", "land", "sample", "serve", "home", "docs"):
         assert command in shown.stdout
 
 
@@ -106,6 +107,17 @@ def test_status_of_an_empty_warehouse_is_1(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_dagster_home_is_made_once_and_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    shown = run("home", "--warehouse", tmp_path)
+    assert shown.stdout.strip() == str(tmp_path / ".dagster")
+    settings = tmp_path / ".dagster" / "dagster.yaml"
+    assert yaml.safe_load(settings.read_text())["telemetry"] == {"enabled": False}
+    settings.write_text("# my own\n")
+    assert run("home", "--warehouse", tmp_path).returncode == 0
+    assert settings.read_text() == "# my own\n"
+
+
 def test_the_arguments_of_a_build_are_exactly_these():
     arguments = dbt.build_arguments(
         select=["path:models/marts", "a.b.test"],
@@ -151,10 +163,10 @@ def test_the_variables_of_a_night_are_exactly_these():
 
 def test_each_step_selects_its_own_folder_and_seeds_go_with_staging():
     assert {step: dbt.selection(step) for step in dbt.STEPS} == {
-        "staging": ["path:seeds", "path:models/staging"],
-        "intermediate": ["path:models/intermediate"],
-        "marts": ["path:models/marts"],
-        "audit": ["path:models/audit"],
+        "staging": ["resource_type:seed", "fqn:engagement_warehouse.staging"],
+        "intermediate": ["fqn:engagement_warehouse.intermediate"],
+        "marts": ["fqn:engagement_warehouse.marts"],
+        "audit": ["fqn:engagement_warehouse.audit"],
     }
 
 

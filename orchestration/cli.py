@@ -245,13 +245,22 @@ def sample(customers: int, days: int, seed: int, out: Path, end: datetime | None
 def serve(raw: Path | None, warehouse: Path | None, host: str, port: int) -> None:
     """Run Dagster's web server and daemon: the schedule ticks while this runs."""
     settings = _settings(raw, warehouse, None, (), None)
-    home = settings.dagster_home or settings.warehouse / ".dagster"
-    prepare_home(home)
+    home = _prepared_home(settings)
     replace(settings, dagster_home=home).apply()
     click.echo(f"Dagster home {home}; http://{host}:{port}")
-    os.chdir(PROJECT_ROOT)
-    dagster = str(Path(sys.executable).with_name("dagster"))
-    os.execv(dagster, [dagster, "dev", "-m", "orchestration.definitions", "-h", host, "-p", str(port)])  # noqa: S606
+    # Not the project: Dagster would mention that it does not read the dagster.yaml there.
+    os.chdir(home)
+    dg = str(Path(sys.executable).with_name("dg"))
+    workspace = str(Path(__file__).with_name("workspace.yaml"))
+    os.execv(dg, [dg, "dev", "--workspace", workspace, "--host", host, "--port", str(port)])  # noqa: S606
+
+
+@main.command()
+@_warehouse_option
+@_plainly
+def home(warehouse: Path | None) -> None:
+    """Print the Dagster home, made when absent: export DAGSTER_HOME="$(engagement home)"."""
+    click.echo(_prepared_home(_settings(None, warehouse, None, (), None)))
 
 
 @main.command()
@@ -283,10 +292,16 @@ def prepare_home(home: Path) -> None:
         home: The folder for `DAGSTER_HOME`.
     """
     home.mkdir(parents=True, exist_ok=True)
-    template = Path(__file__).with_name("dagster.yaml")
+    template = PROJECT_ROOT / "dagster.yaml"
     target = home / template.name
     if not target.exists():
         target.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _prepared_home(settings: Settings) -> Path:
+    home = (settings.dagster_home or settings.warehouse / ".dagster").resolve()
+    prepare_home(home)
+    return home
 
 
 def _settings(

@@ -53,7 +53,7 @@ def show_summary(
         f"  Superset  duckdb:////{str(warehouse.published).lstrip('/')}?access_mode=read_only", soft_wrap=True
     )
     console.print(
-        f"  JDBC      jdbc:duckdb:{warehouse.published} (DBeaver, Tableau: set access_mode=READ_ONLY)",
+        f"  JDBC      jdbc:duckdb:{warehouse.published} (DBeaver: set duckdb.read_only=true)",
         soft_wrap=True,
     )
     console.print("  A reader keeps the night that it opened; reconnect to see the next one.")

@@ -11,15 +11,35 @@ import dagster as dg
 
 from orchestration import dbt
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
-from orchestration.settings import from_environment
+from orchestration.settings import Settings, from_environment
 from warehouse import audit
 from warehouse.night import utc_now
 from warehouse.publication import publish
 
 PUBLISHED = dg.AssetKey(["published", "engagement"])
-# By this time of the business day, the night is expected to have published within the hours before.
-_DUE = "0 6 * * *"
-_WITHIN = timedelta(hours=5)
+# A night is expected to have published this long after its tick.
+GRACE = timedelta(hours=4)
+_EVERY_DAY = ["*", "*", "*"]
+
+
+def freshness(settings: Settings) -> dg.FreshnessPolicy | None:
+    """Return when the published file is late, by the schedule of the nights.
+
+    A schedule of one time of day gives a deadline: `GRACE` after every tick, for something published since
+    that tick. Any other schedule of every day gives a largest age of a day and `GRACE`; one that leaves out
+    days and is not of that form promises nothing.
+
+    Args:
+        settings: Schedule and business time zone.
+    """
+    minute, hour, *days = settings.schedule.split()
+    hours = int(GRACE / timedelta(hours=1))
+    if minute.isdecimal() and hour.isdecimal() and (days == _EVERY_DAY or int(hour) + hours < 24):
+        due = " ".join([minute, str((int(hour) + hours) % 24), *days])
+        return dg.FreshnessPolicy.cron(due, lower_bound_delta=GRACE, timezone=settings.time_zone)
+    if days == _EVERY_DAY:
+        return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1) + GRACE)
+    return None
 
 
 def published_asset() -> dg.AssetsDefinition:
@@ -34,9 +54,7 @@ def published_asset() -> dg.AssetsDefinition:
                 deps=_everything_readers_see(),
                 kinds={"duckdb"},
                 description="engagement.duckdb: schemas marts and audit, replaced whole after the last gate.",
-                freshness_policy=dg.FreshnessPolicy.cron(
-                    deadline_cron=_DUE, lower_bound_delta=_WITHIN, timezone=from_environment().time_zone
-                ),
+                freshness_policy=freshness(from_environment()),
             )
         ],
         retry_policy=INFRASTRUCTURE_RETRIES,

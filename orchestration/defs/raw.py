@@ -44,6 +44,11 @@ def raw_assets() -> dg.AssetsDefinition:
                 group_name="raw",
                 description=source["description"],
                 kinds={"duckdb", "file"},
+                tags={"topic": dbt.topic_of(source) or "raw"},
+                metadata={
+                    "dagster/column_schema": _column_schema(source),
+                    "dagster/table_name": f"{source['schema']}.{name}",
+                },
                 deps=[LANDING] if name in LANDED else [],
                 skippable=True,
             )
@@ -57,6 +62,31 @@ def raw_assets() -> dg.AssetsDefinition:
             yield from _open(context, night)
 
     return raw
+
+
+def _column_schema(source: Mapping[str, Any]) -> dg.TableSchema:
+    """Return the columns of a raw table as the contract declares them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=column["data_type"],
+                description=column["description"],
+                constraints=_constraints(column["config"]["meta"]),
+                tags={"personal": ""} if column["config"]["meta"].get("personal") else {},
+            )
+            for name, column in source["columns"].items()
+        ]
+    )
+
+
+def _constraints(rules: Mapping[str, Any]) -> dg.TableColumnConstraints:
+    others = ["key"] if rules.get("key") else []
+    if "minimum" in rules:
+        others.append(f">= {rules['minimum']}")
+    if "accepted_values" in rules:
+        others.append("one of " + ", ".join(rules["accepted_values"]))
+    return dg.TableColumnConstraints(nullable=not (rules.get("required") or rules.get("key")), other=others)
 
 
 def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[dg.MaterializeResult[Any]]:

@@ -40,6 +40,7 @@ def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         cron_schedule=settings.schedule,
         execution_timezone=settings.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"The business day ({settings.time_zone}) that has ended when it ticks.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         ticked_at = context.scheduled_execution_time.astimezone(ZoneInfo(settings.time_zone))

@@ -33,6 +33,11 @@ class LayerTranslator(DagsterDbtTranslator):
         """Return what the model's YAML says; the SQL is a click away in the docs."""
         return str(dbt_resource_props.get("description") or "")
 
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the topic, e.g. the channel: it finds the ways of one channel through all layers."""
+        topic = dbt.topic_of(dbt_resource_props)
+        return {"topic": topic} if topic else {}
+
     def get_asset_check_spec(
         self,
         asset_spec: dg.AssetSpec,

@@ -1,11 +1,17 @@
 """What Dagster loads: layers as groups, one definition per step, and nothing that a failing gate lets by."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from orchestration import dbt
 from orchestration.definitions import defs
+from orchestration.defs.publish import GRACE, freshness
 from orchestration.defs.schedules import NIGHTLY
+from orchestration.defs.warehouse import layer_assets
+from orchestration.settings import Settings
 
 ORDER = ["raw", "gate_raw", "staging", "gate_staging", "intermediate", "marts", "gate_marts", "published"]
 
@@ -95,6 +101,65 @@ def test_every_dbt_test_runs_in_exactly_one_step():
 def test_the_published_file_has_a_freshness_policy(definitions: dg.Definitions):
     node = definitions.resolve_asset_graph().get(dg.AssetKey(["published", "engagement"]))
     assert node.freshness_policy is not None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "due"),
+    [
+        ("0 2 * * *", "0 6 * * *"),
+        ("30 04 * * *", "30 8 * * *"),
+        ("0 22 * * *", "0 2 * * *"),
+        ("15 2 * * 1-5", "15 6 * * 1-5"),
+    ],
+)
+def test_the_deadline_follows_the_schedule(schedule: str, due: str):
+    policy = freshness(Settings(schedule=schedule, time_zone="America/New_York"))
+    assert policy == dg.FreshnessPolicy.cron(due, lower_bound_delta=GRACE, timezone="America/New_York")
+
+
+def test_a_schedule_of_many_times_a_day_gives_a_largest_age():
+    for schedule in ("* * * * *", "0 */6 * * *", "0 2,14 * * *"):
+        policy = freshness(Settings(schedule=schedule))
+        assert policy == dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1) + GRACE)
+
+
+def test_a_deadline_that_would_fall_on_another_day_of_the_week_is_not_guessed():
+    assert freshness(Settings(schedule="0 22 * * 1-5")) is None
+
+
+def test_a_raw_table_shows_its_contract(definitions: dg.Definitions):
+    node = definitions.resolve_asset_graph().get(dg.AssetKey(["raw", "orders"]))
+    columns = {column.name: column for column in node.metadata["dagster/column_schema"].columns}
+    assert columns["order_id"].constraints == dg.TableColumnConstraints(nullable=False, other=["key"])
+    assert columns["total_amount"].type == "decimal"
+    assert columns["total_amount"].constraints.other == [">= 0"]
+    assert columns["coupon_code"].constraints.nullable
+    assert "personal" in columns["email"].tags
+    assert all(column.description for column in columns.values())
+
+
+def test_every_published_column_is_shown_with_type_and_description(definitions: dg.Definitions):
+    graph = definitions.resolve_asset_graph()
+    marts = [key for key in graph.materializable_asset_keys if key.path[0] in ("marts", "audit")]
+    assert marts
+    for key in marts:
+        columns = graph.get(key).metadata["dagster/column_schema"].columns
+        assert columns and all(column.type != "?" and column.description for column in columns), key
+
+
+def test_a_channel_is_a_tag_through_all_layers(definitions: dg.Definitions):
+    graph = definitions.resolve_asset_graph()
+    layers = {
+        key.path[0] for key in graph.materializable_asset_keys if graph.get(key).tags.get("topic") == "orders"
+    }
+    assert layers == {"raw", "staging", "intermediate"}
+
+
+def test_the_steps_are_the_same_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    keys = {step: layer_assets(step).keys for step in dbt.STEPS}
+    monkeypatch.chdir(tmp_path)
+    assert all(keys.values())
+    assert {step: layer_assets(step).keys for step in dbt.STEPS} == keys
 
 
 def test_a_step_that_dagster_tries_again_is_not_a_wrong_model():

@@ -56,6 +56,19 @@ asof join
 left join order_campaigns on orders.source_key = order_campaigns.order_id
 left join coupon_campaigns on orders.coupon_code = coupon_campaigns.coupon_code;
 
+create table return_values as
+select
+    order_returns.source_key as return_id,
+    order_returns.order_id,
+    order_returns.occurred_at,
+    (- coalesce(order_returns.amount, 0) * exchange_rates.rate)::decimal(18, 4) as amount,
+    order_returns.loaded_at
+from order_returns
+asof join
+    exchange_rates
+    on order_returns.currency = exchange_rates.currency
+    and on_day(order_returns.occurred_at) >= exchange_rates.rate_on;
+
 create table acts as
 with
     ticket_keys as (
@@ -162,27 +175,20 @@ with
         union all by name
         select
             'order_returns'::source as source,
-            order_returns.source_key,
+            return_values.return_id as source_key,
             order_values.key,
             order_values.channel,
             'order_return'::act_type as act_type,
             false as is_system,
-            order_returns.occurred_at,
+            return_values.occurred_at,
             false as is_date_only,
             false as is_explicit,
             false as is_promotion_on_record,
-            case
-                when order_values.cancelled_at is not null then 0
-                else (- coalesce(order_returns.amount, 0) * exchange_rates.rate)::decimal(18, 4)
-            end as revenue,
-            order_returns.order_id,
-            order_returns.loaded_at
-        from order_returns
-        inner join order_values on order_returns.order_id = order_values.order_id
-        asof join
-            exchange_rates
-            on order_returns.currency = exchange_rates.currency
-            and on_day(order_returns.occurred_at) >= exchange_rates.rate_on
+            if(order_values.cancelled_at is null, return_values.amount, 0) as revenue,
+            return_values.order_id,
+            return_values.loaded_at
+        from return_values
+        inner join order_values on return_values.order_id = order_values.order_id
         where not order_values.is_test
         union all by name
         select

@@ -274,11 +274,21 @@ inner join channels using (channel);
 -- What was done on a day. A cancelled order counts on its day and is taken back on the day of its cancellation.
 create table days as
 with
-    cancelled_orders as (
+    -- a cancelled order and what had come back of it until then
+    reversed as (
         select marked_acts.*, order_values.amount, on_day(order_values.cancelled_at) as cancelled_on
         from marked_acts
         inner join order_values on marked_acts.source_key = order_values.order_id
-        where act_type = 'order' and order_values.cancelled_at is not null
+        where marked_acts.act_type = 'order' and order_values.cancelled_at is not null
+        union all
+        select
+            marked_acts.*, return_values.amount, on_day(order_values.cancelled_at) as cancelled_on
+        from marked_acts
+        inner join return_values on marked_acts.source_key = return_values.return_id
+        inner join order_values on return_values.order_id = order_values.order_id
+        where
+            marked_acts.act_type = 'order_return'
+            and marked_acts.occurred_at < order_values.cancelled_at
     ),
 
     entries as (
@@ -301,7 +311,7 @@ with
         where prompt_rule <> 'system'
         union all by name
         select person, occurred_on as active_on, channel, act_type, context, prompt_rule, amount as revenue
-        from cancelled_orders
+        from reversed
         union all by name
         select
             person,
@@ -310,9 +320,9 @@ with
             act_type,
             context,
             prompt_rule,
-            -1 as orders,
+            - (act_type = 'order')::integer as orders,
             - amount as revenue
-        from cancelled_orders
+        from reversed
     )
 select
     person,

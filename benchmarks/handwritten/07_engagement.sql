@@ -103,15 +103,17 @@ with
         select
             person,
             month_start,
+            -- whole microseconds: a tenure that is covered throughout has a share of exactly 1
             sum(
                 greatest(
-                    seconds(
+                    date_diff(
+                        'microsecond',
                         greatest(open_from, day_start(month_start)),
                         least(open_until, day_start(month_start + interval 1 month))
                     ),
                     0
                 )
-            ) as open_seconds
+            ) as open_microseconds
         from open_months
         group by all
     ),
@@ -189,7 +191,7 @@ select
     coalesce(sum(touches_received) over so_far, 0)::bigint as touches_received,
     coalesce(sum(touches_answered) over so_far, 0)::bigint as touches_answered,
     sum(response_seconds) over so_far as response_seconds,
-    coalesce(sum(open_seconds) over so_far, 0) as open_seconds,
+    coalesce(sum(open_microseconds) over so_far, 0) as open_microseconds,
     sum(n_ln_n) over so_far as n_ln_n,
     (sum(new_types) over so_far)::bigint as types,
     -- months after a life has ended stay for the running totals and are shown nowhere
@@ -291,7 +293,8 @@ with
             nullif(unprompted + prompted_by_window, 0) as not_explicit,
             unprompted / known as proactive_share,
             prompted_by_window / not_explicit as windowed_share,
-            open_seconds / seconds(day_start(first_on), day_start(snapshot_date + 1)) as saturation
+            open_microseconds
+            / date_diff('microsecond', day_start(first_on), day_start(snapshot_date + 1)) as saturation
         from snapshots
         where is_in_life
     )
@@ -327,8 +330,8 @@ with
         select
             person,
             months.month_start,
-            count_if(snapshot_date - active_on < 7) as active_days_7,
-            count_if(snapshot_date - active_on < 28) as active_days_28,
+            count_if(snapshot_date - active_on < 7)::bigint as active_days_7,
+            count_if(snapshot_date - active_on < 28)::bigint as active_days_28,
             count(*) as active_days_90
         from
             (

@@ -25,7 +25,7 @@ class StatementRun:
     """How long one statement took.
 
     Attributes:
-        name: Its first line that is no comment, e.g. `create table touches as`.
+        name: What it makes, e.g. `touches`; its first line otherwise.
         seconds: Wall time.
     """
 
@@ -105,7 +105,8 @@ def _statements() -> Iterator[str]:
 
 def _name(statement: str) -> str:
     lines = (line.strip() for line in statement.splitlines())
-    return next((line for line in lines if line and not line.startswith("--")), "")
+    first = next((line for line in lines if line and not line.startswith("--")), "")
+    return first.removeprefix("create ").removesuffix(" as").removeprefix("table ")
 
 
 def _escaped(value: object) -> str:

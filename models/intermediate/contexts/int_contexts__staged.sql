@@ -12,7 +12,10 @@ with
 
     population_gaps as (select * from {{ ref("int_interactions__population_gaps") }}),
 
-    channels as (select channel, sales_channel, is_offline from {{ ref("channels") }}),
+    channels as (
+        select channel, sales_channel, is_offline, is_visit_tracked
+        from {{ ref("channels") }}
+    ),
 
     types as (
         select
@@ -29,7 +32,11 @@ with
     ),
 
     placed as (
-        select interactions.*, channels.sales_channel, channels.is_offline
+        select
+            interactions.*,
+            channels.sales_channel,
+            channels.is_offline,
+            channels.is_visit_tracked
         from interactions
         inner join channels on interactions.channel = channels.channel
     ),
@@ -82,7 +89,11 @@ with
             occurred_at,
             occurred_on,
             is_date_only,
-            visit_id,
+            case
+                when is_visit_tracked and actor = 'customer' and not is_date_only
+                then started_visit_id
+                else interaction_id
+            end as visit_id,
             prompt_status,
             prompt_rule,
             prompt_touch_id,

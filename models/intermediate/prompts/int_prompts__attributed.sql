@@ -4,7 +4,7 @@
 -- Grain: one interaction.
 with
 
-    interactions as (select * from {{ ref("int_visits__assigned") }}),
+    interactions as (select * from {{ ref("int_interactions__identified") }}),
 
     states as (
         select
@@ -14,7 +14,8 @@ with
             open_touched_at,
             open_campaign_id,
             last_ordered_at,
-            is_in_support_recovery
+            is_in_support_recovery,
+            started_visit_id
         from {{ ref("int_states__customers") }}
     ),
 
@@ -51,6 +52,7 @@ with
                     "open_campaign_id",
                     "last_ordered_at",
                     "is_in_support_recovery",
+                    "started_visit_id",
                 ],
             )
         }}
@@ -132,7 +134,6 @@ with
             occurred_at,
             occurred_on,
             is_date_only,
-            visit_id,
             case
                 prompt_rule
                 when 'system'
@@ -159,7 +160,8 @@ with
             order_id,
             loaded_at,
             last_ordered_at,
-            is_in_support_recovery
+            is_in_support_recovery,
+            started_visit_id
         from matched
     )
 

@@ -1,7 +1,7 @@
 -- The situation of a customer from one instant to the next: the touch that prompts, the
--- last order that stands, whether a ticket is open or was solved a short time ago. One
--- sequence, so that an interaction finds its situation by one look. A state holds after
--- `state_at` up to and including the next one.
+-- last order that stands, whether a ticket is open or was solved a short time ago, the
+-- visit that started last. One sequence, so that an interaction finds its situation by
+-- one look. A state holds after `state_at` up to and including the next one.
 -- Grain: customer and instant at which any of them changes.
 with
 
@@ -9,13 +9,21 @@ with
 
     order_states as (select * from {{ ref("int_contexts__order_states") }}),
 
-    -- a ticket counts from its very instant on: it holds after the microsecond before
+    -- tickets and visits count from their very instant on: after the microsecond before
     support_states as (
         select
             customer_id,
             {{ add_seconds("state_at", "-0.000001") }} as support_state_at,
             is_in_support_recovery
         from {{ ref("int_contexts__support_states") }}
+    ),
+
+    visit_states as (
+        select
+            customer_id,
+            {{ add_seconds("started_at", "-0.000001") }} as visit_state_at,
+            visit_id as started_visit_id
+        from {{ ref("int_visits__starts") }}
     ),
 
     instants as (
@@ -27,6 +35,9 @@ with
         union
         select customer_id, support_state_at as state_at
         from support_states
+        union
+        select customer_id, visit_state_at as state_at
+        from visit_states
     ),
 
     with_prompts as (
@@ -57,7 +68,7 @@ with
         }}
     ),
 
-    final as (
+    with_support as (
         {{
             carried(
                 "with_orders",
@@ -66,6 +77,20 @@ with
                 "state_at",
                 "support_state_at",
                 ["is_in_support_recovery"],
+                inclusive=true,
+            )
+        }}
+    ),
+
+    final as (
+        {{
+            carried(
+                "with_support",
+                "visit_states",
+                ["customer_id"],
+                "state_at",
+                "visit_state_at",
+                ["started_visit_id"],
                 inclusive=true,
             )
         }}

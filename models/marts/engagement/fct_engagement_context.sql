@@ -4,7 +4,7 @@
 -- interactions.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }}),
+    snapshots as (select * from {{ ref("int_snapshots__customers") }} where is_in_life),
 
     days as (select * from {{ ref("fct_engagement_days") }} where interactions > 0),
 
@@ -20,55 +20,68 @@ with
         group by customer_id, context, {{ month_start("active_on") }}
     ),
 
-    first_months as (
-        select customer_id, context, min(month_start) as first_month
-        from context_months
-        group by customer_id, context
-    ),
-
-    cumulated as (
+    -- a total holds from its month until the next month in which the context occurs
+    totals as (
         select
-            snapshots.customer_id,
-            snapshots.snapshot_date,
-            snapshots.is_current,
-            snapshots.is_in_life,
-            first_months.context,
+            customer_id,
+            context,
+            month_start,
+            lead(month_start) over in_order as next_month_start,
+            cast(sum(interactions) over to_date as bigint) as interactions,
             cast(
-                sum(context_months.interactions) over to_date as bigint
-            ) as interactions,
-            cast(
-                sum(context_months.promotion_interactions) over to_date as bigint
+                sum(promotion_interactions) over to_date as bigint
             ) as promotion_interactions,
             cast(
-                sum(context_months.offline_interactions) over to_date as bigint
+                sum(offline_interactions) over to_date as bigint
             ) as offline_interactions
-        from snapshots
-        inner join
-            first_months
-            on snapshots.customer_id = first_months.customer_id
-            and snapshots.month_start >= first_months.first_month
-        left join
-            context_months
-            on snapshots.customer_id = context_months.customer_id
-            and snapshots.month_start = context_months.month_start
-            and first_months.context = context_months.context
+        from context_months
         window
+            in_order as (partition by customer_id, context order by month_start),
             to_date as (
-                partition by snapshots.customer_id, first_months.context
-                order by snapshots.month_start
+                partition by customer_id, context
+                order by month_start
                 rows between unbounded preceding and current row
             )
     ),
 
+    placed as (
+        select
+            snapshots.customer_id,
+            snapshots.snapshot_date,
+            snapshots.is_current,
+            totals.context,
+            totals.interactions,
+            totals.promotion_interactions,
+            totals.offline_interactions
+        from snapshots
+        inner join
+            totals
+            on snapshots.customer_id = totals.customer_id
+            and snapshots.month_start >= totals.month_start
+            and snapshots.month_start
+            < coalesce(totals.next_month_start, cast('9999-12-31' as date))
+    ),
+
+    customer_totals as (
+        select
+            customer_id,
+            snapshot_date,
+            sum(interactions) as customer_interactions,
+            sum(promotion_interactions) as customer_promotion_interactions
+        from placed
+        group by customer_id, snapshot_date
+    ),
+
     totalled as (
         select
-            *,
-            sum(interactions) over of_customer as customer_interactions,
-            sum(promotion_interactions) over of_customer
-            as customer_promotion_interactions
-        from cumulated
-        where is_in_life
-        window of_customer as (partition by customer_id, snapshot_date)
+            placed.*,
+            customer_totals.customer_interactions,
+            customer_totals.customer_promotion_interactions
+        from placed
+        inner join
+            customer_totals
+            on placed.customer_id = customer_totals.customer_id
+            and placed.snapshot_date = customer_totals.snapshot_date
     ),
 
     final as (

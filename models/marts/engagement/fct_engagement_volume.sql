@@ -4,7 +4,7 @@
 -- interactions.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }}),
+    snapshots as (select * from {{ ref("int_snapshots__customers") }} where is_in_life),
 
     days as (select * from {{ ref("fct_engagement_days") }}),
 
@@ -23,18 +23,32 @@ with
         group by customer_id, channel, {{ month_start("active_on") }}
     ),
 
-    first_months as (
-        select customer_id, channel, min(month_start) as first_month
+    -- a total holds from its month until the next month in which the channel is used
+    totals as (
+        select
+            *,
+            lead(month_start) over in_order as next_month_start,
+            sum(interactions) over to_date as interactions_to_date,
+            sum(visits) over to_date as visits_to_date,
+            sum(weighted_interactions) over to_date as weighted_interactions_to_date,
+            sum(engaged_seconds) over to_date as engaged_seconds_to_date,
+            sum(orders) over to_date as orders_to_date,
+            sum(revenue) over to_date as revenue_to_date
         from channel_months
-        group by customer_id, channel
+        window
+            in_order as (partition by customer_id, channel order by month_start),
+            to_date as (
+                partition by customer_id, channel
+                order by month_start
+                rows between unbounded preceding and current row
+            )
     ),
 
-    cumulated as (
+    placed as (
         select
-            snapshots.customer_id,
             snapshots.snapshot_date,
             snapshots.is_current,
-            snapshots.is_in_life,
+            snapshots.month_start = totals.month_start as is_month_of_total,
             greatest(
                 {{
                     days_between(
@@ -43,38 +57,14 @@ with
                 }},
                 {{ threshold("rate_floor_days") }}
             ) as rated_days,
-            first_months.channel,
-            cast(coalesce(channel_months.interactions, 0) as bigint) as interactions,
-            cast(coalesce(channel_months.visits, 0) as bigint) as visits,
-            cast(coalesce(channel_months.orders, 0) as bigint) as orders,
-            cast(coalesce(channel_months.revenue, 0) as decimal(18, 4)) as revenue,
-            cast(
-                sum(channel_months.interactions) over to_date as bigint
-            ) as interactions_to_date,
-            cast(sum(channel_months.visits) over to_date as bigint) as visits_to_date,
-            sum(channel_months.weighted_interactions) over to_date
-            as weighted_interactions_to_date,
-            sum(channel_months.engaged_seconds) over to_date as engaged_seconds_to_date,
-            cast(sum(channel_months.orders) over to_date as bigint) as orders_to_date,
-            cast(
-                sum(channel_months.revenue) over to_date as decimal(18, 4)
-            ) as revenue_to_date
+            totals.*
         from snapshots
         inner join
-            first_months
-            on snapshots.customer_id = first_months.customer_id
-            and snapshots.month_start >= first_months.first_month
-        left join
-            channel_months
-            on snapshots.customer_id = channel_months.customer_id
-            and snapshots.month_start = channel_months.month_start
-            and first_months.channel = channel_months.channel
-        window
-            to_date as (
-                partition by snapshots.customer_id, first_months.channel
-                order by snapshots.month_start
-                rows between unbounded preceding and current row
-            )
+            totals
+            on snapshots.customer_id = totals.customer_id
+            and snapshots.month_start >= totals.month_start
+            and snapshots.month_start
+            < coalesce(totals.next_month_start, cast('9999-12-31' as date))
     ),
 
     final as (
@@ -83,19 +73,26 @@ with
             snapshot_date,
             channel,
             is_current,
-            interactions,
-            visits,
-            orders,
-            revenue,
-            interactions_to_date,
-            visits_to_date,
+            cast(
+                case when is_month_of_total then interactions else 0 end as bigint
+            ) as interactions,
+            cast(
+                case when is_month_of_total then visits else 0 end as bigint
+            ) as visits,
+            cast(
+                case when is_month_of_total then orders else 0 end as bigint
+            ) as orders,
+            cast(
+                case when is_month_of_total then revenue else 0 end as decimal(18, 4)
+            ) as revenue,
+            cast(interactions_to_date as bigint) as interactions_to_date,
+            cast(visits_to_date as bigint) as visits_to_date,
             weighted_interactions_to_date,
             engaged_seconds_to_date,
-            orders_to_date,
-            revenue_to_date,
+            cast(orders_to_date as bigint) as orders_to_date,
+            cast(revenue_to_date as decimal(18, 4)) as revenue_to_date,
             interactions_to_date * 30.0 / rated_days as interactions_per_30_days
-        from cumulated
-        where is_in_life
+        from placed
     )
 
 select *

@@ -42,29 +42,22 @@ with
             interactions.context,
             interactions.prompt_status,
             interactions.prompt_rule,
-            count(*) as interactions,
-            sum(
-                case
-                    when interactions.visit_id = interactions.interaction_id
-                    then 1
-                    else 0
-                end
-            ) as visits,
-            sum(
-                case when interactions.in_promotion then 1 else 0 end
-            ) as promotion_interactions,
-            sum(
-                case when interactions.is_offline then 1 else 0 end
-            ) as offline_interactions,
-            sum(interactions.weight) as weighted_interactions,
-            sum(interactions.engaged_seconds) as engaged_seconds,
-            sum(
-                case when interactions.interaction_type = 'order' then 1 else 0 end
-            ) as orders,
-            sum(coalesce(bookings.booked_revenue, interactions.revenue)) as revenue
+            1 as interactions,
+            case
+                when interactions.visit_id = interactions.interaction_id then 1 else 0
+            end as visits,
+            case
+                when interactions.in_promotion then 1 else 0
+            end as promotion_interactions,
+            case when interactions.is_offline then 1 else 0 end as offline_interactions,
+            interactions.weight as weighted_interactions,
+            interactions.engaged_seconds,
+            case
+                when interactions.interaction_type = 'order' then 1 else 0
+            end as orders,
+            coalesce(bookings.booked_revenue, interactions.revenue) as revenue
         from interactions
         left join bookings on interactions.interaction_id = bookings.interaction_id
-        group by 1, 2, 3, 4, 5, 6, 7
     ),
 
     reversals as (
@@ -76,35 +69,25 @@ with
             interactions.context,
             interactions.prompt_status,
             interactions.prompt_rule,
-            sum(
-                case when interactions.interaction_type = 'order' then 1 else 0 end
-            ) as orders,
-            sum(bookings.booked_revenue) as revenue
-        from bookings
-        inner join interactions on bookings.interaction_id = interactions.interaction_id
-        group by 1, 2, 3, 4, 5, 6, 7
-    ),
-
-    unioned as (
-        select *
-        from acts
-        union all
-        select
-            customer_id,
-            active_on,
-            channel,
-            interaction_type,
-            context,
-            prompt_status,
-            prompt_rule,
             0 as interactions,
             0 as visits,
             0 as promotion_interactions,
             0 as offline_interactions,
             0 as weighted_interactions,
             0 as engaged_seconds,
-            - orders as orders,
-            - revenue as revenue
+            case
+                when interactions.interaction_type = 'order' then -1 else 0
+            end as orders,
+            - bookings.booked_revenue as revenue
+        from bookings
+        inner join interactions on bookings.interaction_id = interactions.interaction_id
+    ),
+
+    unioned as (
+        select *
+        from acts
+        union all
+        select *
         from reversals
     ),
 

@@ -1,0 +1,37 @@
+-- Where visits start: web and app events (and the orders placed there) of one customer
+-- less than the time-out apart share a visit; it does not break at midnight. A visit
+-- bears the id of its first interaction. Grain: one visit of web or app.
+with
+
+    interactions as (
+        select customer_id, channel, occurred_at, interaction_id
+        from {{ ref("int_interactions__identified") }}
+        where actor = 'customer' and not is_date_only
+    ),
+
+    channels as (select channel from {{ ref("channels") }} where is_visit_tracked),
+
+    followed as (
+        select
+            interactions.customer_id,
+            interactions.occurred_at,
+            interactions.interaction_id,
+            lag(interactions.occurred_at) over (
+                partition by interactions.customer_id
+                order by interactions.occurred_at, interactions.interaction_id
+            ) as previous_at
+        from interactions
+        inner join channels on interactions.channel = channels.channel
+    ),
+
+    final as (
+        select customer_id, occurred_at as started_at, interaction_id as visit_id
+        from followed
+        where
+            previous_at is null
+            or {{ seconds_between("previous_at", "occurred_at") }}
+            >= 60 * {{ threshold("visit_timeout_minutes") }}
+    )
+
+select *
+from final

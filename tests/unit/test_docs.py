@@ -1,0 +1,30 @@
+"""The documentation keeps up with what it documents."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from warehouse.contract import read_contract
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "DECISIONS.md", *(ROOT / "docs").glob("*.md")])
+
+
+def test_the_raw_zone_is_documented_column_by_column():
+    page = (ROOT / "docs" / "raw-zone.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", page, flags=re.S | re.M))
+    contract = read_contract(ROOT)
+    assert sections.keys() == set(contract)
+    for name, table in contract.items():
+        documented = re.findall(r"^\| (\*{0,3})`(\w+)`\*{0,3} \|", sections[name], flags=re.M)
+        assert [column for _, column in documented] == [column.name for column in table.columns], name
+        required = {column for stars, column in documented if len(stars) >= 2}
+        assert required == {column.name for column in table.columns if column.is_required}, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing == []

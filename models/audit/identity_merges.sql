@@ -1,6 +1,5 @@
--- Every customer_id that a customer could have borne before its identifiers were
--- known to belong together, with the one
--- that survives. Grain: one retired customer_id.
+-- Every customer_id that a customer could have borne before its identifiers were known
+-- to belong together, with the one that survives. Grain: one retired customer_id.
 with
 
     assignments as (select * from {{ ref("int_identity__assignments") }}),

@@ -1,6 +1,6 @@
 -- Rows that broke a rule and are held back until they, or the rule's ground, are
--- mended. Grain: one raw row.
--- What a row holds besides its key stays in the build file: it may name a person.
+-- mended. Grain: one raw row. What a row holds besides its key stays in the build file:
+-- it may name a person.
 with
 
     quarantined as (select * from {{ ref("stg_quarantine__rows") }}),

@@ -1,7 +1,6 @@
 -- What became of the rows between the layers: rows in = rows out + quarantined +
--- superseded + deleted + excluded, each
--- with its reason. Grain: layer, source table, outcome and reason. A test refuses
--- accounts that do not balance.
+-- superseded + deleted + excluded, each with its reason. Grain: layer, source table,
+-- outcome and reason. A test refuses accounts that do not balance.
 with
 
     staged as (select * from {{ ref("stg_quarantine__row_accounts") }}),

@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- What members do in the community; a reply to the brand is prompted by it. Grain:
--- one staged event.
+-- What members do in the community; a reply to the brand is prompted by it. Grain: one
+-- staged event.
 with
 
     events as (select * from {{ ref("stg_community__events") }}),

@@ -1,7 +1,6 @@
 -- The last order that still stands, from one instant to the next. Grain: customer and
--- instant at which an order was
--- placed or cancelled. Test orders and automatic renewals are no purchase of the
--- customer.
+-- instant at which an order was placed or cancelled. Test orders and automatic renewals
+-- are no purchase of the customer.
 with
 
     orders as (

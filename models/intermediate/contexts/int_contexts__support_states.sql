@@ -1,6 +1,5 @@
--- Whether a customer has a ticket open, or solved a short time ago, from one instant
--- to the next.
--- Grain: customer and instant at which that may change.
+-- Whether a customer has a ticket open, or solved a short time ago, from one instant to
+-- the next. Grain: customer and instant at which that may change.
 with
 
     tickets as (

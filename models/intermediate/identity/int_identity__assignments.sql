@@ -1,9 +1,7 @@
 -- Who is who: the customer of every identifier. customer_id is the keyed hash of the
--- customer's leading identifier
--- (strongest kind, then first seen), a function of the data alone: it does not depend
--- on the order of arrival, and
--- every id that a customer ever bore is the hash of one of its identifiers, so that
--- retired ids stay resolvable.
+-- customer's leading identifier (strongest kind, then first seen), a function of the
+-- data alone: it does not depend on the order of arrival, and every id that a customer
+-- ever bore is the hash of one of its identifiers, so that retired ids stay resolvable.
 -- Grain: one identifier.
 with
 

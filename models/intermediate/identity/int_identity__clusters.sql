@@ -1,10 +1,8 @@
--- The cluster of every identifier. Strong ids merge only where they were seen
--- together; a weak id belongs to the
--- strong id it was first seen beside; a group of weak ids without any belongs to the
--- customer of the owned weak id
--- that it was first seen beside, else it stands alone. Values beyond a kind's maximum
--- stand alone.
--- Grain: one identifier.
+-- The cluster of every identifier. Strong ids merge only where they were seen together;
+-- a weak id belongs to the strong id it was first seen beside; a group of weak ids
+-- without any belongs to the customer of the owned weak id that it was first seen
+-- beside, else it stands alone. Values beyond a kind's maximum stand alone. Grain: one
+-- identifier.
 with
 
     identifiers as (select * from {{ ref("int_identity__identifiers") }}),

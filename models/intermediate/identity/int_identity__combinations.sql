@@ -1,6 +1,5 @@
 -- Identifiers (as keys) that were seen together in one row of one table, and when
--- first.
--- Grain: one distinct combination of identifiers per table. Blocked values name
+-- first. Grain: one distinct combination of identifiers per table. Blocked values name
 -- nobody and are left out.
 {%- set sources = [
     (

@@ -1,6 +1,5 @@
 -- Evidence that was not followed: two identifiers seen together that belong to
--- different customers.
--- Grain: one unordered pair of identifiers.
+-- different customers. Grain: one unordered pair of identifiers.
 with
 
     edges as (select * from {{ ref("int_identity__edges") }}),

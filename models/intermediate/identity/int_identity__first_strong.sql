@@ -1,6 +1,6 @@
--- The strong identifier beside which a weak one was first seen: it stays with that
--- one, whatever comes later.
--- Grain: one weak identifier that was ever seen beside a strong one.
+-- The strong identifier beside which a weak one was first seen: it stays with that one,
+-- whatever comes later. Grain: one weak identifier that was ever seen beside a strong
+-- one.
 with
 
     edges as (select * from {{ ref("int_identity__edges") }}),

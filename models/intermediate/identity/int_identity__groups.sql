@@ -1,8 +1,7 @@
 {{ config(materialized="connected_components") }}
 -- Groups that need no arbitration: strong identifiers seen together, and weak ones,
--- never seen beside a strong one,
--- seen together. Returns edges; the materialization turns them into (node_key,
--- component_key).
+-- never seen beside a strong one, seen together. Returns edges; the materialization
+-- turns them into (node_key, component_key).
 with
 
     edges as (select * from {{ ref("int_identity__edges") }}),

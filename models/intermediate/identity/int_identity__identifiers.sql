@@ -1,5 +1,5 @@
--- Every identifier that was seen, with its rank by kind.
--- Grain: one identifier (kind and value).
+-- Every identifier that was seen, with its rank by kind. Grain: one identifier (kind
+-- and value).
 with
 
     combinations as (select * from {{ ref("int_identity__combinations") }}),

@@ -1,7 +1,6 @@
 {{ config(materialized="view") }}
--- Links that another system resolved (a CRM merge, a login service): two identifiers
--- of one person.
--- Grain: one row per identity_links row whose ends are both allowed.
+-- Links that another system resolved (a CRM merge, a login service): two identifiers of
+-- one person. Grain: one row per identity_links row whose ends are both allowed.
 with
 
     links as (select * from {{ ref("stg_identity__links") }}),

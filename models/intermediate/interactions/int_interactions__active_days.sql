@@ -1,7 +1,6 @@
--- Days on which a customer acted, with the gap before each. What a system did makes
--- no day active.
--- Grain: customer and business day. The basis of longevity and frequency: everything
--- in it can be added up.
+-- Days on which a customer acted, with the gap before each. What a system did makes no
+-- day active. Grain: customer and business day. The basis of longevity and frequency:
+-- everything in it can be added up.
 with
 
     interactions as (

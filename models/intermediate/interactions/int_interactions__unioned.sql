@@ -1,8 +1,7 @@
 {{ config(materialized="view") }}
 -- Every channel's interactions, one under the other. A new channel is one new branch
--- here and nothing further down.
--- Grain: one row of a source that a conformer speaks for, with the reason where it is
--- no act of a customer.
+-- here and nothing further down. Grain: one row of a source that a conformer speaks
+-- for, with the reason where it is no act of a customer.
 {%- set conformers = [
     ref("int_web__interactions"),
     ref("int_messages__interactions"),

@@ -1,7 +1,6 @@
 {{ config(materialized="view") }}
 -- What members do in the loyalty programme, and what the programme does by itself
--- (points earned or expired, a tier
--- changed: actor `system`). Grain: one staged event.
+-- (points earned or expired, a tier changed: actor `system`). Grain: one staged event.
 with
 
     events as (select * from {{ ref("stg_loyalty__events") }}),

@@ -1,8 +1,7 @@
 {{ config(materialized="view") }}
 -- What customers do with messages: opens, clicks, replies, unsubscribes, complaints.
--- Every one of them answers a
--- message and so carries its prompt. Grain: one staged event that is not a sending or
--- a delivery.
+-- Every one of them answers a message and so carries its prompt. Grain: one staged
+-- event that is not a sending or a delivery.
 with
 
     events as (select * from {{ ref("stg_messages__events") }}),

@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 -- Messages that reached a customer. Grain: one staged sending or delivery. A delivery
--- is evidence of its sending, not
--- a second touch, and a sending that bounced reached nobody.
+-- is evidence of its sending, not a second touch, and a sending that bounced reached
+-- nobody.
 with
 
     events as (select * from {{ ref("stg_messages__events") }}),

@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 -- Orders and returns as interactions. A cancelled order stays an act of the customer,
--- without revenue; a return takes
--- revenue back. Grain: one staged order or return; test orders are excluded.
+-- without revenue; a return takes revenue back. Grain: one staged order or return; test
+-- orders are excluded.
 with
 
     orders as (select * from {{ ref("int_orders__valued") }}),

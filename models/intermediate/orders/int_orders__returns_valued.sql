@@ -1,8 +1,7 @@
 {{ config(materialized="view") }}
--- Returns with the order they belong to, in the reporting currency (a negative
--- amount). What is returned of an order
--- that is cancelled takes nothing back: the order earned nothing. Grain: one staged
--- return.
+-- Returns with the order they belong to, in the reporting currency (a negative amount).
+-- What is returned of an order that is cancelled takes nothing back: the order earned
+-- nothing. Grain: one staged return.
 with
 
     returns as (select * from {{ ref("stg_orders__returns") }}),

@@ -1,6 +1,6 @@
--- Orders in the reporting currency, with what is known of them at the snapshot date:
--- a cancellation that comes later
--- is not known yet. Grain: one staged order (test orders included, marked).
+-- Orders in the reporting currency, with what is known of them at the snapshot date: a
+-- cancellation that comes later is not known yet. Grain: one staged order (test orders
+-- included, marked).
 with
 
     orders as (select * from {{ ref("stg_orders__orders") }}),

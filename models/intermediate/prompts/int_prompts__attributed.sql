@@ -1,7 +1,6 @@
 {{ config(materialized="view") }}
 -- Prompt status of every interaction by the first rule that fits: system, explicit,
--- window, no prompt, no coverage.
--- Grain: one interaction.
+-- window, no prompt, no coverage. Grain: one interaction.
 with
 
     interactions as (select * from {{ ref("int_interactions__identified") }}),

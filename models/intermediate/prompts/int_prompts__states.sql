@@ -1,8 +1,7 @@
 -- The touch that prompts a customer from one instant to the next: the latest of those
--- whose window is open.
--- Grain: customer and instant at which a window opens or closes. A state holds after
--- `state_at` up to and including
--- `state_ends_at`, so that a touch never prompts what happens at its very instant.
+-- whose window is open. Grain: customer and instant at which a window opens or closes.
+-- A state holds after `state_at` up to and including `state_ends_at`, so that a touch
+-- never prompts what happens at its very instant.
 {%- set channels = [
     "email",
     "sms",

@@ -1,9 +1,7 @@
 -- Every customer at every snapshot date since the first active day, with what the
--- active days add up to by then.
--- Grain: customer and snapshot date (the months' ends, then T). Rows outside the
--- customer's life in the warehouse
--- (no activity for the configured time) are kept, marked, so that running totals stay
--- whole.
+-- active days add up to by then. Grain: customer and snapshot date (the months' ends,
+-- then T). Rows outside the customer's life in the warehouse (no activity for the
+-- configured time) are kept, marked, so that running totals stay whole.
 with
 
     active_days as (select * from {{ ref("int_interactions__active_days") }}),

@@ -1,6 +1,5 @@
--- How long a gap must be to count as a lapse, for every customer and snapshot date;
--- and how many there were.
--- Grain: customer and snapshot date.
+-- How long a gap must be to count as a lapse, for every customer and snapshot date; and
+-- how many there were. Grain: customer and snapshot date.
 with
 
     snapshots as (select * from {{ ref("int_snapshots__customers") }}),

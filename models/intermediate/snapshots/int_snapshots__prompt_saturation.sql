@@ -1,6 +1,5 @@
 -- How much of a customer's tenure was covered by open prompt windows: under constant
--- mailing anything looks prompted.
--- Grain: customer and snapshot date.
+-- mailing anything looks prompted. Grain: customer and snapshot date.
 with
 
     snapshots as (select * from {{ ref("int_snapshots__customers") }}),

@@ -1,8 +1,7 @@
 {{ config(materialized="view") }}
 -- The brand's replies to a customer on social networks. On a row that the brand
--- authored the identifiers name the
--- customer addressed; what the brand says to nobody in particular is no touch. Grain:
--- one staged event of the brand.
+-- authored the identifiers name the customer addressed; what the brand says to nobody
+-- in particular is no touch. Grain: one staged event of the brand.
 with
 
     events as (

@@ -1,8 +1,8 @@
 -- The situation of a customer from one instant to the next: the touch that prompts, the
 -- last order that stands, whether a ticket is open or was solved a short time ago, the
 -- visit that started last. One sequence, so that an interaction finds its situation by
--- one look. A state holds after `state_at` up to and including the next one.
--- Grain: customer and instant at which any of them changes.
+-- one look. A state holds after `state_at` up to and including the next one. Grain:
+-- customer and instant at which any of them changes.
 with
 
     prompt_states as (select * from {{ ref("int_prompts__states") }}),

@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- Visits to stores as interactions; the time spent there counts as engaged. Grain:
--- one staged visit.
+-- Visits to stores as interactions; the time spent there counts as engaged. Grain: one
+-- staged visit.
 with
 
     visits as (select * from {{ ref("stg_stores__visits") }}),

@@ -1,8 +1,7 @@
 {{ config(materialized="view") }}
--- Tickets and the customer's messages as interactions. The first message of a ticket
--- is the ticket itself; a message
--- after a public one of an agent answers it. Grain: one staged ticket, or message
--- that is not an agent's.
+-- Tickets and the customer's messages as interactions. The first message of a ticket is
+-- the ticket itself; a message after a public one of an agent answers it. Grain: one
+-- staged ticket, or message that is not an agent's.
 with
 
     tickets as (

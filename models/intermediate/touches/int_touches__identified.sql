@@ -1,6 +1,5 @@
--- Touches with their customer, the window in which they prompt, and their place in
--- the customer's sequence of touches.
--- Grain: one touch known at the snapshot date.
+-- Touches with their customer, the window in which they prompt, and their place in the
+-- customer's sequence of touches. Grain: one touch known at the snapshot date.
 with
 
     touches as (

@@ -1,7 +1,6 @@
 {{ config(materialized="view") }}
 -- Every touch of the brand, one feed under the other. Grain: one row of a source that
--- tells of a touch, with the reason
--- where it reached nobody.
+-- tells of a touch, with the reason where it reached nobody.
 {%- set feeds = [
     ref("int_messages__touches"),
     ref("int_support__touches"),

@@ -1,7 +1,6 @@
 -- Resolved customers, including those known by name only. Identifiers appear as keyed
--- hashes: equal identifiers have
--- equal hashes, and nobody without the warehouse's private key can go back. Grain:
--- one customer.
+-- hashes: equal identifiers have equal hashes, and nobody without the warehouse's
+-- private key can go back. Grain: one customer.
 with
 
     assignments as (select * from {{ ref("int_identity__assignments") }}),

@@ -1,7 +1,6 @@
 -- Context: the situations in which the interactions of a customer happened. Grain:
--- customer, snapshot date and context
--- with any interaction to date. The contexts of a customer add up to the customer's
--- interactions.
+-- customer, snapshot date and context with any interaction to date. The contexts of a
+-- customer add up to the customer's interactions.
 with
 
     snapshots as (select * from {{ ref("int_snapshots__customers") }} where is_in_life),

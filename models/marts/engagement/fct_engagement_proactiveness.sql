@@ -1,5 +1,5 @@
--- Proactiveness: whether the customer engages of their own accord. Grain: customer
--- and snapshot date; counts to date.
+-- Proactiveness: whether the customer engages of their own accord. Grain: customer and
+-- snapshot date; counts to date.
 with
 
     snapshots as (select * from {{ ref("int_snapshots__customers") }}),

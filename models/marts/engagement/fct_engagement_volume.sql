@@ -1,7 +1,6 @@
--- Volume: how much interaction there was over the whole life. Grain: customer,
--- snapshot date and channel with any
--- interaction to date. The channels of a customer add up to the customer's
--- interactions.
+-- Volume: how much interaction there was over the whole life. Grain: customer, snapshot
+-- date and channel with any interaction to date. The channels of a customer add up to
+-- the customer's interactions.
 with
 
     snapshots as (select * from {{ ref("int_snapshots__customers") }} where is_in_life),

@@ -1,10 +1,8 @@
 -- What customers did on a day, added up: the additive ground on which the engagement
--- facts stand. An order that is
--- cancelled counts on the day it was placed and is taken back on the day it was
--- cancelled, so that the totals of any
--- earlier day stay what they were. What a system did is no act of the customer and is
--- left out.
--- Grain: customer, business day, channel, interaction type, context and prompt rule.
+-- facts stand. An order that is cancelled counts on the day it was placed and is taken
+-- back on the day it was cancelled, so that the totals of any earlier day stay what
+-- they were. What a system did is no act of the customer and is left out. Grain:
+-- customer, business day, channel, interaction type, context and prompt rule.
 with
 
     interactions as (

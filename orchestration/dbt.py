@@ -188,9 +188,8 @@ def build_arguments(
         str(project),
         "--target-path",
         str(target),
-        # Tests of logic are for the test suite; a night tests data.
-        "--exclude-resource-type",
-        "unit_test",
+        # Tests of logic are for the test suite, a night tests data; what readers make of it is not built.
+        *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"),
         "--indirect-selection",
         "buildable",
         "--vars",

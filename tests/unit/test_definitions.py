@@ -5,13 +5,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from orchestration import dbt
 from orchestration.definitions import defs
 from orchestration.defs.publish import GRACE, freshness
 from orchestration.defs.schedules import NIGHTLY
 from orchestration.defs.warehouse import layer_assets
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_ROOT, Settings
 
 ORDER = ["raw", "gate_raw", "staging", "gate_staging", "intermediate", "marts", "gate_marts", "published"]
 
@@ -160,6 +161,13 @@ def test_the_steps_are_the_same_from_any_directory(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     assert all(keys.values())
     assert {step: layer_assets(step).keys for step in dbt.STEPS} == keys
+
+
+def test_a_killed_run_holds_up_no_later_night_for_ever():
+    # Dagster's launcher does not notice that a process is gone: its run keeps its place until its time is up.
+    settings = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+    assert settings["concurrency"]["runs"]["max_concurrent_runs"] > 1
+    assert 0 < settings["run_monitoring"]["max_runtime_seconds"] < 24 * 3600
 
 
 def test_a_step_that_dagster_tries_again_is_not_a_wrong_model():

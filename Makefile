@@ -41,7 +41,7 @@ test-fast: $(STAMP) ## the tests that take seconds
 
 lint: $(STAMP) ## formatters in check mode, linters, type checker
 	@cd $(ROOT) && $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy \
-		&& $(BIN)/sqlfmt --check --no-progressbar models macros tests/dbt && $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+		&& $(BIN)/sqlfmt --check --no-progressbar models macros tests/dbt && $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/dbt
 
 format: $(STAMP) ## format Python and SQL in place
 	@cd $(ROOT) && $(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/sqlfmt --no-progressbar models macros tests/dbt

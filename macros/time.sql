@@ -74,23 +74,28 @@
     {{ dbt.datediff(earlier, later, "day") }}
 {%- endmacro %}
 
-{#- Elapsed seconds (double) between two timestamps. -#}
-{% macro seconds_between(earlier, later) -%}
+{#- Elapsed whole microseconds (bigint) between two timestamps: what can be added up exactly. -#}
+{% macro microseconds_between(earlier, later) -%}
     {{
         return(
-            adapter.dispatch("seconds_between", "engagement_warehouse")(
+            adapter.dispatch("microseconds_between", "engagement_warehouse")(
                 earlier, later
             )
         )
     }}
 {%- endmacro %}
 
-{% macro default__seconds_between(earlier, later) -%}
-    ((unix_micros({{ later }}) - unix_micros({{ earlier }})) / 1000000.0)
+{% macro default__microseconds_between(earlier, later) -%}
+    (unix_micros({{ later }}) - unix_micros({{ earlier }}))
 {%- endmacro %}
 
-{% macro duckdb__seconds_between(earlier, later) -%}
-    (cast(date_diff('microsecond', {{ earlier }}, {{ later }}) as double) / 1000000.0)
+{% macro duckdb__microseconds_between(earlier, later) -%}
+    date_diff('microsecond', {{ earlier }}, {{ later }})
+{%- endmacro %}
+
+{#- Elapsed seconds (double) between two timestamps. -#}
+{% macro seconds_between(earlier, later) -%}
+    (cast({{ microseconds_between(earlier, later) }} as double) / 1000000.0)
 {%- endmacro %}
 
 {#- A timestamp moved by a (computed, possibly fractional) number of seconds. -#}

@@ -45,36 +45,46 @@ with
             customer_id,
             month_start,
             sum(
-                {{ seconds_between("covered_from", "covered_until") }}
-            ) as covered_seconds
+                {{ microseconds_between("covered_from", "covered_until") }}
+            ) as covered_microseconds
         from covered
         where covered_until > covered_from
         group by customer_id, month_start
     ),
 
-    final as (
+    cumulated as (
         select
             snapshots.customer_id,
             snapshots.snapshot_date,
             coalesce(
-                sum(covered_months.covered_seconds) over (
+                sum(covered_months.covered_microseconds) over (
                     partition by snapshots.customer_id
                     order by snapshots.month_start
                     rows between unbounded preceding and current row
                 ),
                 0
-            )
-            / {{
-                seconds_between(
+            ) as covered_microseconds,
+            {{
+                microseconds_between(
                     business_day_start("snapshots.first_active_on"),
                     business_day_start("(snapshots.snapshot_date + 1)"),
                 )
-            }} as saturation
+            }} as tenure_microseconds
         from snapshots
         left join
             covered_months
             on snapshots.customer_id = covered_months.customer_id
             and snapshots.month_start = covered_months.month_start
+    ),
+
+    -- whole numbers up to here: a tenure that is covered throughout gives exactly 1
+    final as (
+        select
+            customer_id,
+            snapshot_date,
+            cast(covered_microseconds as double)
+            / cast(tenure_microseconds as double) as saturation
+        from cumulated
     )
 
 select *

@@ -29,6 +29,7 @@ with
             {{ business_day("orders.cancelled_at") }} as cancelled_on
         from returns
         inner join orders on returns.order_id = orders.order_id
+        where returns.booked_revenue <> 0
     ),
 
     acts as (

@@ -50,7 +50,7 @@ bench: $(STAMP) ## measure speed and memory against hand-written SQL
 	@cd $(ROOT) && $(BIN)/python -m benchmarks
 
 docs: $(STAMP) ## dbt's documentation as one static page
-	@cd $(ROOT) && $(BIN)/engagement docs
+	@cd $(ROOT) && $(BIN)/engagement docs --warehouse $(DATA)/complete-journey/warehouse
 
 lock: ## resolve the lock file again (needs uv)
 	@cd $(ROOT) && uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --no-annotate \

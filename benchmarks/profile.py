@@ -77,7 +77,7 @@ def costliest_models(warehouse: Warehouse, number: int) -> list[str]:
 
 
 def profile(warehouse: Warehouse, model: str) -> Profile:
-    """Run the compiled SQL of a model into a temporary table and return its profile.
+    """Run the compiled SQL of a model into a file that is thrown away and return its profile.
 
     Raises:
         FileNotFoundError: The last night did not compile such a model.
@@ -85,7 +85,7 @@ def profile(warehouse: Warehouse, model: str) -> Profile:
     compiled = next((warehouse.dbt_target / "compiled").rglob(f"{model}.sql"), None)
     if compiled is None:
         raise FileNotFoundError(f"{warehouse.dbt_target} holds no compiled model {model}")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=warehouse.build) as folder:
         output = Path(folder) / "profile.json"
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": Settings().memory_limit,
@@ -97,10 +97,11 @@ def profile(warehouse: Warehouse, model: str) -> Profile:
             for name, file in (("staging", warehouse.staging_file), ("engagement", warehouse.marts_file)):
                 path = str(file).replace("'", "''")
                 connection.execute(f"attach '{path}' as {name} (read_only)")
+            connection.execute(f"attach '{folder}/scratch.duckdb' as scratch")
             connection.execute("use staging")
             connection.execute("set enable_profiling = 'json'")
             connection.execute(f"set profiling_output = '{output}'")
-            connection.execute(f"create temporary table profiled as {compiled.read_text(encoding='utf-8')}")
+            connection.execute(f"create table scratch.profiled as {compiled.read_text(encoding='utf-8')}")
             connection.execute("set enable_profiling = 'no_output'")
         told = json.loads(output.read_text(encoding="utf-8"))
     operators = sorted(_operators(told), key=lambda operator: -operator.seconds)

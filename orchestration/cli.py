@@ -102,7 +102,7 @@ def main() -> None:
     help="Time zone of a raw table's timestamps without an offset; may be repeated.  [default: UTC]",
 )
 @click.option("--currency", help="Reporting currency, e.g. EUR.  [env: ENGAGEMENT_REPORTING_CURRENCY]")
-@click.option("--full-refresh", is_flag=True, help="Build incremental tables anew.")
+@click.option("--full-refresh", is_flag=True, help="Build every table anew (today every night does).")
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),

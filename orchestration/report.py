@@ -42,6 +42,7 @@ def show_summary(
             [(layer.layer, layer.tables, layer.row_count, f"{layer.seconds:.1f}") for layer in layers],
         )
     )
+    _show_held_back(console, warehouse)
     console.print(_checks_table(warehouse, outcome.run_id))
     console.print(_steps_table(outcome, seconds, sum(layer.seconds for layer in layers)))
     for fact in summary.facts(warehouse.published):
@@ -129,6 +130,14 @@ def _show_last_night(console: Console, warehouse: Warehouse) -> None:
         _say(console, "last night", f"as of {last.as_of}, run {last.run_id}: {end}")
         if last.message:
             _say(console, "", last.message)
+
+
+def _show_held_back(console: Console, warehouse: Warehouse) -> None:
+    """Print which raw rows are in quarantine, if any: what is held back is missing from every number."""
+    rows = summary.held_back(warehouse.published)
+    if rows:
+        title = "Raw rows held back  (audit.quarantine names each)"
+        console.print(_table(title, ("table", "rule broken", "rows"), rows))
 
 
 def _checks_table(warehouse: Warehouse, run_id: str) -> Table:

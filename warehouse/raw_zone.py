@@ -12,6 +12,7 @@ import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
@@ -132,12 +133,18 @@ def inspect(raw: Path, contract: RawContract, time_zones: Mapping[str, str] | No
         time_zones: Raw table to the IANA time zone of its timestamps without an offset; default UTC.
 
     Raises:
-        RawZoneError: There is no raw zone, it holds no contract table, a file cannot be read, or a file lacks
-            a required column.
+        RawZoneError: There is no raw zone, it holds no contract table, a time zone is given for no table of
+            the contract, a file cannot be read, or a file lacks a required column.
     """
     raw = raw.resolve()
     if not raw.is_dir():
         raise RawZoneError(f"There is no raw zone {raw}: name a folder that holds <table>/<files>")
+    for name in sorted((time_zones or {}).keys() - contract.keys()):
+        similar = get_close_matches(name, contract, n=1)
+        raise RawZoneError(
+            f"A time zone is given for {name}, which is no raw table: "
+            f"name {similar[0] if similar else 'one of ' + ', '.join(sorted(contract))}"
+        )
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         tables = tuple(

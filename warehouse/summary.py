@@ -100,7 +100,7 @@ _CURRENT_FACTS = (
             "mean span (days)",
             "mean tenure (days)",
             "mean recency (days)",
-            "active days",
+            "active days in all",
             "lapsed",
         ),
         (),
@@ -236,6 +236,17 @@ def check_counts(file: Path, run_id: str) -> list[CheckCount]:
             [run_id],
         ).fetchall()
     return [CheckCount(*row) for row in rows]
+
+
+def held_back(file: Path) -> list[tuple[str, str, int]]:
+    """Return the raw rows in quarantine after the published night: table, rule broken, rows."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return connection.execute(
+            """
+            select source_table, reason, row_count from audit.row_accounts
+            where outcome = 'quarantined' order by row_count desc, source_table, reason
+            """
+        ).fetchall()
 
 
 def broken_checks(file: Path, run_id: str) -> list[tuple[str, str, str, str, int | None, str]]:

@@ -388,6 +388,8 @@ from measured
 left join recent using (person, month_start)
 inner join person_ids using (person);
 
+-- Totals by context and by channel change only in months with acts: they are added up there, and hold until the
+-- next such month.
 create table engagement.marts.fct_engagement_context as
 with
     changes as (
@@ -403,34 +405,43 @@ with
         group by all
     ),
 
-    begun as (select person, context, min(month_start) as first_month from changes group by all),
-
     totals as (
+        select
+            person,
+            context,
+            month_start as holds_from,
+            coalesce(lead(month_start) over by_month, 'infinity'::date) as holds_until,
+            (sum(interactions) over by_month)::bigint as interactions,
+            (sum(promotion_interactions) over by_month)::bigint as promotion_interactions,
+            (sum(offline_interactions) over by_month)::bigint as offline_interactions
+        from changes
+        window by_month as (partition by person, context order by month_start)
+    ),
+
+    placed as (
         select
             snapshots.person,
             snapshots.month_start,
-            snapshots.snapshot_date,
-            snapshots.is_current,
-            snapshots.is_in_life,
-            begun.context,
-            (sum(changes.interactions) over so_far)::bigint as interactions,
-            (sum(changes.promotion_interactions) over so_far)::bigint as promotion_interactions,
-            (sum(changes.offline_interactions) over so_far)::bigint as offline_interactions
+            snapshot_date,
+            is_current,
+            totals.* exclude (person, holds_from, holds_until)
         from snapshots
         inner join
-            begun
-            on snapshots.person = begun.person and snapshots.month_start >= begun.first_month
-        left join
-            changes
-            on snapshots.person = changes.person
-            and snapshots.month_start = changes.month_start
-            and begun.context = changes.context
-        window
-            so_far as (
-                partition by snapshots.person, begun.context
-                order by snapshots.month_start
-                rows between unbounded preceding and current row
-            )
+            totals
+            on snapshots.person = totals.person
+            and snapshots.month_start >= holds_from
+            and snapshots.month_start < holds_until
+        where is_in_life
+    ),
+
+    of_person as (
+        select
+            person,
+            month_start,
+            sum(interactions) as all_interactions,
+            sum(promotion_interactions) / sum(interactions) as promotion_share
+        from placed
+        group by all
     )
 select
     customer_id,
@@ -438,17 +449,15 @@ select
     context::varchar as context,
     is_current,
     interactions,
-    interactions / sum(interactions) over of_person as share,
+    interactions / all_interactions as share,
     promotion_interactions,
     offline_interactions,
-    sum(promotion_interactions) over of_person / sum(interactions) over of_person as promotion_share,
+    promotion_share,
     promotion_share >= threshold('promotion_only_share')
-    and sum(interactions) over of_person
-    >= threshold('promotion_only_interactions') as is_promotion_only
-from totals
-inner join person_ids using (person)
-where is_in_life
-window of_person as (partition by person, month_start);
+    and all_interactions >= threshold('promotion_only_interactions') as is_promotion_only
+from placed
+inner join of_person using (person, month_start)
+inner join person_ids using (person);
 
 create table engagement.marts.fct_engagement_volume as
 with
@@ -457,49 +466,52 @@ with
             person,
             channel,
             month_of(active_on) as month_start,
-            sum(interactions) as interactions,
-            sum(visits) as visits,
+            sum(interactions)::bigint as interactions,
+            sum(visits)::bigint as visits,
             sum(weighted_interactions) as weighted_interactions,
             sum(engaged_seconds) as engaged_seconds,
-            sum(orders) as orders,
-            sum(revenue) as revenue
+            sum(orders)::bigint as orders,
+            sum(revenue)::decimal(18, 4) as revenue
         from days
         group by all
     ),
 
-    begun as (select person, channel, min(month_start) as first_month from changes group by all)
-
+    totals as (
+        select
+            *,
+            coalesce(lead(month_start) over by_month, 'infinity'::date) as holds_until,
+            (sum(interactions) over by_month)::bigint as interactions_to_date,
+            (sum(visits) over by_month)::bigint as visits_to_date,
+            sum(weighted_interactions) over by_month as weighted_interactions_to_date,
+            sum(engaged_seconds) over by_month as engaged_seconds_to_date,
+            (sum(orders) over by_month)::bigint as orders_to_date,
+            (sum(revenue) over by_month)::decimal(18, 4) as revenue_to_date
+        from changes
+        window by_month as (partition by person, channel order by month_start)
+    )
 select
     customer_id,
     snapshot_date,
-    begun.channel::varchar as channel,
+    totals.channel::varchar as channel,
     is_current,
-    coalesce(changes.interactions, 0)::bigint as interactions,
-    coalesce(changes.visits, 0)::bigint as visits,
-    coalesce(changes.orders, 0)::bigint as orders,
-    coalesce(changes.revenue, 0)::decimal(18, 4) as revenue,
-    (sum(changes.interactions) over to_date)::bigint as interactions_to_date,
-    (sum(changes.visits) over to_date)::bigint as visits_to_date,
-    sum(changes.weighted_interactions) over to_date as weighted_interactions_to_date,
-    sum(changes.engaged_seconds) over to_date as engaged_seconds_to_date,
-    (sum(changes.orders) over to_date)::bigint as orders_to_date,
-    (sum(changes.revenue) over to_date)::decimal(18, 4) as revenue_to_date,
+    if(totals.month_start = snapshots.month_start, totals.interactions, 0) as interactions,
+    if(totals.month_start = snapshots.month_start, totals.visits, 0) as visits,
+    if(totals.month_start = snapshots.month_start, totals.orders, 0) as orders,
+    if(totals.month_start = snapshots.month_start, totals.revenue, 0) as revenue,
+    interactions_to_date,
+    visits_to_date,
+    weighted_interactions_to_date,
+    engaged_seconds_to_date,
+    orders_to_date,
+    revenue_to_date,
     interactions_to_date
     * 30
     / greatest(snapshot_date - first_on, threshold('rate_floor_days')) as interactions_per_30_days
 from snapshots
 inner join
-    begun on snapshots.person = begun.person and snapshots.month_start >= begun.first_month
-left join
-    changes
-    on snapshots.person = changes.person
-    and snapshots.month_start = changes.month_start
-    and begun.channel = changes.channel
+    totals
+    on snapshots.person = totals.person
+    and snapshots.month_start >= totals.month_start
+    and snapshots.month_start < totals.holds_until
 inner join person_ids on snapshots.person = person_ids.person
-window
-    to_date as (
-        partition by snapshots.person, begun.channel
-        order by snapshots.month_start
-        rows between unbounded preceding and current row
-    )
-qualify is_in_life;
+where is_in_life;

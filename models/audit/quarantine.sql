@@ -9,7 +9,8 @@ with
         select
             '{{ var("run_id") }}' as run_id,
             source_table,
-            source_key,
+            -- the key of a customer record is an identifier
+            case when source_table <> 'customers' then source_key end as source_key,
             quarantine_rule,
             source_file,
             loaded_at

@@ -1,4 +1,5 @@
--- Resolved customers, including those known by name only. Identifiers appear as keyed
+-- Resolved customers, including those without any interaction. Identifiers appear as
+-- keyed
 -- hashes: equal identifiers have equal hashes, and nobody without the warehouse's
 -- private key can go back. Grain: one customer.
 with

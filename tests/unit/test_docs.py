@@ -28,3 +28,16 @@ def test_links_between_pages_lead_somewhere(page: Path):
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_tables_that_the_pages_name_exist():
+    models = {path.stem for path in (ROOT / "models").rglob("*.sql")}
+    written_by_python = {"runs", "model_runs", "check_results", "source_loads"}
+    named = {
+        table
+        for page in PAGES
+        for table in re.findall(r"\b(?:marts|audit)\.(\w+)", page.read_text(encoding="utf-8"))
+        if not table.endswith("_")
+    }
+    assert len(named) > 10
+    assert named - models - written_by_python == set()

@@ -239,6 +239,12 @@ def test_a_missing_required_column_is_found_in_any_file(tmp_path: Path, contract
         inspect(tmp_path, contract)
 
 
+def test_a_time_zone_for_no_table_is_a_slip(tmp_path: Path, contract: RawContract) -> None:
+    (tmp_path / "orders").mkdir()
+    with pytest.raises(RawZoneError, match=r"given for order, which is no raw table: name orders"):
+        inspect(tmp_path, contract, {"order": "UTC"})
+
+
 def test_views_are_written_whole_or_not_at_all(tmp_path: Path, contract: RawContract) -> None:
     raw = tmp_path / "raw"
     file = write_parquet(raw / "store_visits" / "a.parquet", **visits())

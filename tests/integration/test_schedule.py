@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def test_a_daemon_runs_a_night_by_itself_and_publishes(tmp_path: Path):
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A build server may have started us with the signal ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         published = warehouse / "engagement.duckdb"
@@ -95,8 +98,7 @@ def test_a_daemon_runs_a_night_by_itself_and_publishes(tmp_path: Path):
             assert done[-1].tags["as_of"] == as_of.isoformat()
     finally:
         os.killpg(server.pid, signal.SIGINT)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             server.wait(60)
-        finally:
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)

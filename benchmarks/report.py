@@ -46,7 +46,15 @@ def table(source: Input, results: Sequence[Result]) -> Table:
     interactions = results[0].typical.rows["fct_interactions"]
     shown = Table(title=f"{source.name}: {interactions:,} interactions", title_justify="left")
     shown.add_column("built by")
-    for heading in ("seconds", "ratio", "CPU seconds", "peak memory (GB)", "building (s)", "outside (s)"):
+    for heading in (
+        "seconds",
+        "ratio",
+        "CPU seconds",
+        "CPU ratio",
+        "peak memory (GB)",
+        "building (s)",
+        "outside (s)",
+    ):
         shown.add_column(heading, justify="right")
     for result in results:
         run = result.typical
@@ -55,6 +63,7 @@ def table(source: Input, results: Sequence[Result]) -> Table:
             f"{result.seconds:.1f}",
             f"{result.seconds / results[0].seconds:.2f}",
             f"{run.cpu_seconds:.1f}",
+            f"{run.cpu_seconds / results[0].typical.cpu_seconds:.2f}",
             f"{run.peak_bytes / 1e9:.2f}",
             f"{run.building_seconds:.1f}",
             f"{run.outside_seconds:.1f}",

@@ -1,0 +1,112 @@
+{#- The night: what a model may build on. On a first night, or when a model is restated (it, a seed or a model above
+    it has changed), tables are built anew from all rows. On any other night they keep what the last published
+    night left and replace only what this one changes. Python says which it is, in dbt's variables:
+
+    night_number        this night, counted up whenever one begins
+    last_night_number   the last night that was published; what carries a greater number has not been published yet
+    last_as_of          snapshot date of that night; empty when there is none to build on
+    known_until         the same as an instant (UTC): tables hold nothing that occurred at or after it
+    restated_models     models that are built anew tonight, with everything below them
+    reread_tables       raw tables that are read whole tonight, because a file of theirs changed or went away -#}
+{#- True where a model keeps the rows of the last night. `name`: of another model; a view asks for the table that
+    reads it. -#}
+{% macro builds_on_last_night(name=none) -%}
+    {{
+        return(
+            var("last_as_of", "") != ""
+            and (name or model.name) not in var("restated_models", [])
+        )
+    }}
+{%- endmacro %}
+
+{#- dbt asks this of every incremental model. -#}
+{% macro should_full_refresh() -%}
+    {{ return(not builds_on_last_night()) }}
+{%- endmacro %}
+
+{#- First instant (UTC timestamp) that the tables do not know yet. -#}
+{% macro known_until() -%} cast('{{ var("known_until") }}' as timestamp) {%- endmacro %}
+
+{#- First business day (date) that the tables do not know yet. -#}
+{% macro first_unknown_day() -%}
+    (cast('{{ var("last_as_of") }}' as date) + 1)
+{%- endmacro %}
+
+{#- First day of the month that was not closed when the last night ended: snapshots from it on are built again for
+    everybody, earlier ones only for restated customers. -#}
+{% macro open_month() -%}
+    {%- set last = modules.datetime.date.fromisoformat(var("last_as_of")) -%}
+    cast('{{ last.replace(day=1).isoformat() }}' as date)
+{%- endmacro %}
+
+{#- True for rows that no published night has seen: `changed_in` is the number of the night that wrote them. A killed
+    night's rows stay unseen until a later one is published. -#}
+{% macro is_unseen(column="changed_in") -%}
+    {{ column }} > {{ var("last_night_number", 0) }}
+{%- endmacro %}
+
+{#- 64-bit hash of a text: finds the rows of a few keys in a long table by a narrow column. It may collide, so it
+    chooses candidates and never decides. -#}
+{% macro key_hash(expression) -%}
+    {{ return(adapter.dispatch("key_hash", "engagement_warehouse")(expression)) }}
+{%- endmacro %}
+
+{% macro default__key_hash(expression) -%} xxhash64({{ expression }}) {%- endmacro %}
+
+{% macro duckdb__key_hash(expression) -%} hash({{ expression }}) {%- endmacro %}
+
+{#- The rows of a stored table that tonight's rows are made from: all rows of the customers in `customers` (a CTE with
+    customer_id), and of everybody else those from `since` on. Whole select; in a full build, everything.
+
+    relation    a ref, or the name of a CTE
+    time        its column that is compared with `since`
+    since       SQL expression -#}
+{% macro rows_of_tonight(relation, customers, time, since) -%}
+    {%- if builds_on_last_night() -%}
+        select rows_tonight.*
+        from {{ relation }} as rows_tonight
+        semi join {{ customers }} as restated on rows_tonight.customer_id = restated.customer_id
+        union all
+        select rows_tonight.*
+        from {{ relation }} as rows_tonight
+        anti join {{ customers }} as restated on rows_tonight.customer_id = restated.customer_id
+        where rows_tonight.{{ time }} >= {{ since }}
+    {%- else -%} select * from {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Incremental strategy `restated`: in one transaction the rows of restated customers and the rows from the first
+    unknown moment on give way to what the model's SQL returns. Running it again changes nothing.
+
+    In the model's config: meta.restated = {customers, since, from}:
+    customers   the model that lists restated customers by customer_id (with a ref of its own in the SQL)
+    since       column of the time
+    from        instant (known_until), day (first_unknown_day) or month (open_month) -#}
+{% macro get_incremental_restated_sql(arg_dict) -%}
+    {%- set target = arg_dict["target_relation"] -%}
+    {%- set scope = config.get("meta")["restated"] -%}
+    {%- set starts = {
+        "instant": known_until(),
+        "day": first_unknown_day(),
+        "month": open_month(),
+    } -%}
+    {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
+    delete from {{ target }} where customer_id in (select customer_id from {{ night_relation(scope["customers"]) }});
+    delete from {{ target }} where {{ scope["since"] }} >= {{ starts[scope["from"]] }};
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict["temp_relation"] }}
+{%- endmacro %}
+
+{#- A model's relation by its name, where a ref cannot stand. -#}
+{% macro night_relation(name) -%}
+    {%- for node in graph.nodes.values() if node.resource_type == "model" and node.name == name -%}
+        {{
+            return(
+                api.Relation.create(
+                    database=node.database, schema=node.schema, identifier=node.alias
+                )
+            )
+        }}
+    {%- endfor -%}
+    {{ exceptions.raise_compiler_error("There is no model " ~ name) }}
+{%- endmacro %}

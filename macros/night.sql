@@ -25,17 +25,17 @@
 {%- endmacro %}
 
 {#- First instant (UTC timestamp) that the tables do not know yet. -#}
-{% macro known_until() -%} cast('{{ var("known_until") }}' as timestamp) {%- endmacro %}
+{% macro known_until() -%} cast('{{ var("known_until", "") }}' as timestamp) {%- endmacro %}
 
 {#- First business day (date) that the tables do not know yet. -#}
 {% macro first_unknown_day() -%}
-    (cast('{{ var("last_as_of") }}' as date) + 1)
+    (cast('{{ var("last_as_of", "") }}' as date) + 1)
 {%- endmacro %}
 
 {#- First day of the month that was not closed when the last night ended: snapshots from it on are built again for
     everybody, earlier ones only for restated customers. -#}
 {% macro open_month() -%}
-    {%- set last = modules.datetime.date.fromisoformat(var("last_as_of")) -%}
+    {%- set last = modules.datetime.date.fromisoformat(var("last_as_of", "") or "1970-01-01") -%}
     cast('{{ last.replace(day=1).isoformat() }}' as date)
 {%- endmacro %}
 
@@ -81,7 +81,8 @@
     In the model's config: meta.restated = {customers, since, from}:
     customers   the model that lists restated customers by customer_id (with a ref of its own in the SQL)
     since       column of the time
-    from        instant (known_until), day (first_unknown_day) or month (open_month) -#}
+    from        instant (known_until), day (first_unknown_day) or month (open_month)
+    key         optional: a column whose values among tonight's rows give way, too -#}
 {% macro get_incremental_restated_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
     {%- set scope = config.get("meta")["restated"] -%}
@@ -93,6 +94,9 @@
     {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
     delete from {{ target }} where customer_id in (select customer_id from {{ night_relation(scope["customers"]) }});
     delete from {{ target }} where {{ scope["since"] }} >= {{ starts[scope["from"]] }};
+    {%- if scope["key"] %}
+    delete from {{ target }} where {{ scope["key"] }} in (select {{ scope["key"] }} from {{ arg_dict["temp_relation"] }});
+    {%- endif %}
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ arg_dict["temp_relation"] }}
 {%- endmacro %}
@@ -109,4 +113,114 @@
         }}
     {%- endfor -%}
     {{ exceptions.raise_compiler_error("There is no model " ~ name) }}
+{%- endmacro %}
+
+{#- The rows of a staged table that tonight's interactions and touches are made from: in a night all rows of restated
+    customers (found by the narrow hash of their leading identifier), and of everybody else what is unknown.
+    Whole select, with `is_restated`.
+
+    relation    ref of the stg_ model
+    time        its column of the event's time
+    margin      seconds before the first unknown instant that are needed as context, too -#}
+{% macro staged_rows_of_tonight(relation, time, margin=none) -%}
+    {#- named in every branch: dbt reads the order of models from a full build -#}
+    {%- set restated_identities = ref("int_night__restated_identities") -%}
+    {%- if builds_on_last_night() -%}
+        select rows_tonight.*, true as is_restated
+        from {{ relation }} as rows_tonight
+        semi join
+            {{ restated_identities }} as restated
+            on rows_tonight.identity_hash = restated.identity_hash
+        union all
+        select rows_tonight.*, false as is_restated
+        from {{ relation }} as rows_tonight
+        anti join
+            {{ restated_identities }} as restated
+            on rows_tonight.identity_hash = restated.identity_hash
+        where
+            rows_tonight.{{ time }}
+            >= {{ add_seconds(known_until(), "-" ~ margin) if margin else known_until() }}
+    {%- else -%}
+        select *, true as is_restated from {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Table beside a stored one that holds what nights changed in it: see `logged`, and the materialization of stg_
+    models. -#}
+{% macro changes_of(relation) -%} {{ scratch_relation(relation, "changes") }} {%- endmacro %}
+
+{#- Incremental strategy `logged`, for small tables that many rows depend on: the whole table is replaced, and what
+    differs is remembered in <model>__changes until a night is published. `was_stored` tells the former rows from the new.
+
+    In the model's config: meta.watched, the columns whose change matters (default: all). -#}
+{% macro get_incremental_logged_sql(arg_dict) -%}
+    {%- set target = arg_dict["target_relation"] -%}
+    {%- set temporary = arg_dict["temp_relation"] -%}
+    {%- set changes = changes_of(target) -%}
+    {%- set all_columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
+    {%- set watched = (config.get("meta") or {}).get("watched", []) | join(", ") or all_columns -%}
+    create table if not exists {{ changes }} as
+    select {{ watched }}, true as was_stored, cast(0 as bigint) as changed_in from {{ target }} limit 0;
+    delete from {{ changes }} where not {{ is_unseen() }};
+    insert into {{ changes }}
+    select {{ watched }}, true, {{ var("night_number", 1) }}
+    from (select {{ watched }} from {{ target }} except select {{ watched }} from {{ temporary }}) as gone
+    union all
+    select {{ watched }}, false, {{ var("night_number", 1) }}
+    from (select {{ watched }} from {{ temporary }} except select {{ watched }} from {{ target }}) as come;
+    delete from {{ target }};
+    insert into {{ target }} ({{ all_columns }}) select {{ all_columns }} from {{ temporary }}
+{%- endmacro %}
+
+{#- Incremental strategy `rekeyed`: every key (meta.rekeyed, a list of columns) that the model's SQL returns gives way to
+    the rows returned for it; rows with `is_gone` only clear their key. -#}
+{% macro get_incremental_rekeyed_sql(arg_dict) -%}
+    {%- set target = arg_dict["target_relation"] -%}
+    {%- set temporary = arg_dict["temp_relation"] -%}
+    {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
+    {%- set keys = config.get("meta")["rekeyed"] | join(", ") -%}
+    delete from {{ target }} where ({{ keys }}) in (select distinct {{ keys }} from {{ temporary }});
+    insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ temporary }} where not is_gone
+{%- endmacro %}
+
+{#- Whether a row of a stg_ table is of a restated customer. -#}
+{% macro is_restated_identity() -%}
+    {%- set restated_identities = ref("int_night__restated_identities") -%}
+    {%- if builds_on_last_night() -%}
+        coalesce(identity_hash in (select identity_hash from {{ restated_identities }}), false)
+    {%- else -%} true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Messages of support that tonight's rows are made from: a message is judged by the others of its ticket, so all
+    messages of the tickets of restated customers, and of those with a new message.
+
+    relation    ref of stg_support__messages
+    tickets     name of a CTE with ticket_id and is_restated -#}
+{% macro messages_of_tonight(relation, tickets) -%}
+    select staged.*
+    from {{ relation }} as staged
+    {%- if builds_on_last_night() %}
+        semi join
+            (
+                select ticket_id
+                from {{ relation }}
+                where sent_at >= {{ known_until() }}
+                union
+                select ticket_id
+                from {{ tickets }}
+                where is_restated
+            ) as tonight
+            on staged.ticket_id = tonight.ticket_id
+    {%- endif %}
+{%- endmacro %}
+
+{#- The longest prompt window of seed prompt_windows, as a literal where the seed can be read. -#}
+{% macro longest_prompt_window_days() -%}
+    {%- set seed = ref("prompt_windows") -%}
+    {%- set query = "select max(window_days) from " ~ seed -%}
+    {%- if execute and load_relation(seed) is not none -%}
+        {{ return(run_query(query).columns[0].values()[0] | string) }}
+    {%- endif -%}
+    {{ return("(" ~ query ~ ")") }}
 {%- endmacro %}

@@ -3,7 +3,9 @@
 -- staged event.
 with
 
-    events as (select * from {{ ref("stg_community__events") }}),
+    events as (
+        {{ staged_rows_of_tonight(ref("stg_community__events"), "occurred_at") }}
+    ),
 
     types as (
         select *

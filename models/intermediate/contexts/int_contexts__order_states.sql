@@ -1,11 +1,39 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__changed_customers",
+                "since": "state_at",
+                "from": "instant",
+            }
+        },
+    )
+}}
 -- The last order that still stands, from one instant to the next. Grain: customer and
 -- instant at which an order was placed or cancelled. Test orders and automatic renewals
 -- are no purchase of the customer.
 with
 
+    changed_customers as (
+        select customer_id from {{ ref("int_night__changed_customers") }}
+    ),
+
+    tonight as (
+        {{
+            rows_of_tonight(
+                ref("int_interactions__identified"),
+                "changed_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
+    ),
+
     orders as (
         select customer_id, order_id, occurred_at as ordered_at
-        from {{ ref("int_interactions__identified") }}
+        from tonight
         where interaction_type = 'order'
     ),
 
@@ -21,6 +49,19 @@ with
         select distinct customer_id, ordered_at as kept_at
         from placed
         where cancelled_at is null
+        {%- if builds_on_last_night() %}
+            union
+            -- what stood when the last night ended stands on: were it cancelled since,
+            -- its customer would be a changed one
+            select stored.customer_id, max_by(stored.last_ordered_at, stored.state_at)
+            from {{ this }} as stored
+            semi join placed on stored.customer_id = placed.customer_id
+            anti join
+                changed_customers on stored.customer_id = changed_customers.customer_id
+            where stored.state_at < {{ known_until() }}
+            group by stored.customer_id
+            having max_by(stored.last_ordered_at, stored.state_at) is not null
+        {%- endif %}
     ),
 
     cancelled as (

@@ -3,7 +3,9 @@
 -- Grain: one staged redemption.
 with
 
-    redemptions as (select * from {{ ref("stg_coupons__redemptions") }}),
+    redemptions as (
+        {{ staged_rows_of_tonight(ref("stg_coupons__redemptions"), "redeemed_at") }}
+    ),
 
     types as (
         select *

@@ -1,3 +1,10 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="logged",
+        meta={"watched": ["identifier_key", "customer_id"]},
+    )
+}}
 -- Who is who: the customer of every identifier. customer_id is the keyed hash of the
 -- customer's leading identifier (strongest kind, then first seen), a function of the
 -- data alone: it does not depend on the order of arrival, and every id that a customer

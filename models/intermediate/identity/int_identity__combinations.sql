@@ -1,6 +1,14 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="rekeyed",
+        meta={"rekeyed": ["seen_in", "identity_hash"]},
+    )
+}}
 -- Identifiers (as keys) that were seen together in one row of one table, and when
 -- first. Grain: one distinct combination of identifiers per table. Blocked values name
--- nobody and are left out.
+-- nobody and are left out. A night adds what is new; what a row said that was changed
+-- or deleted is counted again from all rows of its leading identifier.
 {%- set sources = [
     (
         "customers",
@@ -88,6 +96,10 @@
     ),
 ] %}
 
+{#- tables of customers rather than of events are read whole in every night -#}
+{%- set whole = ["customers", "referrers", "referred"] %}
+{%- set is_night = builds_on_last_night() %}
+
 with
 
     {% for name, relation, seen_at, columns in sources -%}
@@ -104,7 +116,19 @@ with
                 {%- endfor %}
                 {{ seen_at }} as seen_at
             from {{ relation }}
-            where {{ seen_at }} < {{ as_of_end() }}
+            where
+                {{ seen_at }} < {{ as_of_end() }}
+                {% if is_night and name not in whole -%}
+                    and (
+                        {{ is_unseen() }}
+                        or {{ seen_at }} >= {{ known_until() }}
+                        or identity_hash in (
+                            select identity_hash
+                            from {{ changes_of(relation) }}
+                            where {{ is_unseen() }}
+                        )
+                    )
+                {%- endif %}
         ),
 
     {% endfor -%}
@@ -115,15 +139,90 @@ with
         {% endfor %}
     ),
 
+    hashed as (
+        select
+            *,
+            {{ key_hash("coalesce(" ~ identifier_types() | join(", ") ~ ")") }}
+            as identity_hash
+        from observations
+        where coalesce({{ identifier_types() | join(", ") }}) is not null
+    ),
+
+    {% if is_night -%}
+        -- leading identifiers that are counted again from all their rows
+        recounted as (
+            {% for name, relation, _, _ in sources if name not in whole -%}
+                select '{{ name }}' as seen_in, identity_hash
+                from {{ changes_of(relation) }}
+                where {{ is_unseen() }} and identity_hash is not null
+                union
+            {% endfor -%}
+            select seen_in, identity_hash
+            from {{ this }}
+            where
+                seen_in in (
+                    {%- for name in whole %}
+                        '{{ name }}'{{ ", " if not loop.last }}
+                    {%- endfor %}
+                )
+        ),
+
+        -- and what is stored of the others that were seen tonight
+        stored as (
+            select
+                combinations.seen_in,
+                {%- for type in identifier_types() %}
+                    combinations.{{ type }},
+                {%- endfor %}
+                combinations.first_seen_at,
+                combinations.identity_hash
+            from {{ this }} as combinations
+            semi join
+                hashed
+                on combinations.seen_in = hashed.seen_in
+                and combinations.identity_hash = hashed.identity_hash
+            anti join
+                recounted
+                on combinations.seen_in = recounted.seen_in
+                and combinations.identity_hash = recounted.identity_hash
+        ),
+    {%- endif %}
+
+    known as (
+        select
+            seen_in,
+            {{ identifier_types() | join(",\n            ") }},
+            seen_at as first_seen_at,
+            identity_hash
+        from hashed
+        {%- if is_night %}
+            union all
+            select *
+            from stored
+        {%- endif %}
+    ),
+
     final as (
         select
             seen_in,
-            {{ identifier_types() | join(",\n        ") }},
-            min(seen_at) as first_seen_at,
-            count(*) as observations
-        from observations
-        where coalesce({{ identifier_types() | join(", ") }}) is not null
-        group by seen_in, {{ identifier_types() | join(", ") }}
+            {{ identifier_types() | join(",\n            ") }},
+            min(first_seen_at) as first_seen_at,
+            identity_hash,
+            false as is_gone
+        from known
+        group by seen_in, {{ identifier_types() | join(", ") }}, identity_hash
+        {%- if is_night %}
+            union all
+            select
+                seen_in,
+                {%- for _ in identifier_types() %}
+                    cast(null as {{ dbt.type_string() }}),
+                {%- endfor %}
+                cast(null as timestamp),
+                identity_hash,
+                true
+            from recounted
+        {%- endif %}
     )
 
 select *

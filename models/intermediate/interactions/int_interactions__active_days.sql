@@ -1,11 +1,37 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__changed_customers",
+                "since": "active_on",
+                "from": "day",
+            }
+        },
+    )
+}}
 -- Days on which a customer acted, with the gap before each. What a system did makes no
 -- day active. Grain: customer and business day. The basis of longevity and frequency:
 -- everything in it can be added up.
 with
 
-    interactions as (
-        select * from {{ ref("int_interactions__identified") }} where actor = 'customer'
+    changed_customers as (
+        select customer_id from {{ ref("int_night__changed_customers") }}
     ),
+
+    tonight as (
+        {{
+            rows_of_tonight(
+                ref("int_interactions__identified"),
+                "changed_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
+    ),
+
+    interactions as (select * from tonight where actor = 'customer'),
 
     days as (
         select
@@ -17,17 +43,46 @@ with
         group by customer_id, occurred_on
     ),
 
+    -- the last day that is stored of a customer whose sequence goes on
+    carried as (
+        {%- if builds_on_last_night() %}
+            select
+                stored.customer_id,
+                max(stored.active_on) as active_on,
+                min(stored.first_active_on) as first_active_on,
+                count(*) as active_day_number
+            from {{ this }} as stored
+            semi join days on stored.customer_id = days.customer_id
+            anti join
+                changed_customers on stored.customer_id = changed_customers.customer_id
+            where stored.active_on < {{ first_unknown_day() }}
+            group by stored.customer_id
+        {%- else %}
+            select
+                customer_id,
+                active_on,
+                active_on as first_active_on,
+                0 as active_day_number
+            from days
+            where 1 = 0
+        {%- endif %}
+    ),
+
     sequenced as (
         select
-            *,
-            lag(active_on) over (
-                partition by customer_id order by active_on
+            days.*,
+            coalesce(
+                lag(days.active_on) over in_order, carried.active_on
             ) as previous_active_on,
-            min(active_on) over (partition by customer_id) as first_active_on,
-            row_number() over (
-                partition by customer_id order by active_on
-            ) as active_day_number
+            coalesce(
+                carried.first_active_on,
+                min(days.active_on) over (partition by days.customer_id)
+            ) as first_active_on,
+            row_number() over in_order
+            + coalesce(carried.active_day_number, 0) as active_day_number
         from days
+        left join carried on days.customer_id = carried.customer_id
+        window in_order as (partition by days.customer_id order by days.active_on)
     ),
 
     final as (

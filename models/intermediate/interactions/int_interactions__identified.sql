@@ -1,3 +1,16 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__changed_customers",
+                "since": "occurred_at",
+                "from": "instant",
+            }
+        },
+    )
+}}
 -- Interactions with their customer and business day. Grain: one interaction known at
 -- the snapshot date.
 with

@@ -1,3 +1,4 @@
+{{ config(materialized="incremental", incremental_strategy="logged") }}
 -- The gap that the given quantile of all gaps does not exceed, among the gaps that
 -- ended by a month's end: what stands in for customers with too few gaps of their own.
 -- Grain: month (its first day); taken from a histogram, so that a night adds counts

@@ -3,7 +3,7 @@
 -- (points earned or expired, a tier changed: actor `system`). Grain: one staged event.
 with
 
-    events as (select * from {{ ref("stg_loyalty__events") }}),
+    events as ({{ staged_rows_of_tonight(ref("stg_loyalty__events"), "occurred_at") }}),
 
     types as (
         select *

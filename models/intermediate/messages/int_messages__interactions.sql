@@ -4,7 +4,9 @@
 -- event that is not a sending or a delivery.
 with
 
-    events as (select * from {{ ref("stg_messages__events") }}),
+    events as (
+        {{ staged_rows_of_tonight(ref("stg_messages__events"), "occurred_at") }}
+    ),
 
     types as (
         select *

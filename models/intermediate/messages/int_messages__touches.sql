@@ -4,7 +4,16 @@
 -- nobody.
 with
 
-    events as (select * from {{ ref("stg_messages__events") }}),
+    -- a delivery is held against its sending of the days before
+    events as (
+        {{
+            staged_rows_of_tonight(
+                ref("stg_messages__events"),
+                "occurred_at",
+                margin="86400 * " ~ threshold_literal("delivery_match_days"),
+            )
+        }}
+    ),
 
     types as (
         select *
@@ -68,7 +77,11 @@ with
                 then 'bounced'
             end as exclusion_reason
         from neighbours
-        where route = 'touch'
+        where
+            route = 'touch'
+            {%- if builds_on_last_night() %}
+                and (is_restated or occurred_at >= {{ known_until() }})
+            {%- endif %}
     )
 
 select *

@@ -2,6 +2,7 @@
 -- Orders and returns as interactions. A cancelled order stays an act of the customer,
 -- without revenue; a return takes revenue back. Grain: one staged order or return; test
 -- orders are excluded.
+{%- set restated_identities = ref("int_night__restated_identities") %}
 with
 
     orders as (select * from {{ ref("int_orders__valued") }}),
@@ -77,12 +78,24 @@ with
         inner join types on types.source_table = 'order_returns'
     ),
 
-    final as (
+    unioned as (
         select *
         from ordered
         union all
         select *
         from returned
+    ),
+
+    -- what lies before the first unknown instant concerns restated customers only
+    final as (
+        select *
+        from unioned
+        {%- if builds_on_last_night() %}
+            where
+                occurred_at >= {{ known_until() }}
+                or {{ key_hash("identity_key") }}
+                in (select identity_hash from {{ restated_identities }})
+        {%- endif %}
     )
 
 select *

@@ -4,9 +4,20 @@
 -- nothing. Grain: one staged return.
 with
 
-    returns as (select * from {{ ref("stg_orders__returns") }}),
-
     orders as (select * from {{ ref("int_orders__valued") }}),
+
+    returns as (
+        select staged.*
+        from {{ ref("stg_orders__returns") }} as staged
+        {%- if builds_on_last_night() %}
+            semi join orders on staged.order_id = orders.order_id
+            union all
+            select staged.*
+            from {{ ref("stg_orders__returns") }} as staged
+            anti join orders on staged.order_id = orders.order_id
+            where staged.returned_at >= {{ known_until() }}
+        {%- endif %}
+    ),
 
     rate_states as (
         select currency as return_currency, rate_on, rate

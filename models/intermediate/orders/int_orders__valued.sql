@@ -1,9 +1,30 @@
 -- Orders in the reporting currency, with what is known of them at the snapshot date: a
 -- cancellation that comes later is not known yet. Grain: one staged order (test orders
--- included, marked).
+-- included, marked); in a night those of restated customers, new ones, and those of new
+-- returns.
+{%- set staged_orders = ref("stg_orders__orders") %}
+{%- set staged_returns = ref("stg_orders__returns") %}
 with
 
-    orders as (select * from {{ ref("stg_orders__orders") }}),
+    orders as (
+        {{ staged_rows_of_tonight(staged_orders, "ordered_at") }}
+        {%- if builds_on_last_night() %}
+            union all
+            select earlier.*, false as is_restated
+            from {{ staged_orders }} as earlier
+            semi join
+                (
+                    select order_id
+                    from {{ staged_returns }}
+                    where returned_at >= {{ known_until() }}
+                ) as new_returns
+                on earlier.order_id = new_returns.order_id
+            anti join
+                {{ ref("int_night__restated_identities") }} as restated
+                on earlier.identity_hash = restated.identity_hash
+            where earlier.ordered_at < {{ known_until() }}
+        {%- endif %}
+    ),
 
     rates as (select * from {{ ref("stg_finance__exchange_rates") }}),
 
@@ -20,14 +41,7 @@ with
         group by order_id
     ),
 
-    -- a code that belongs to several campaigns names none of them
-    coupon_campaigns as (
-        select coupon_code, min(campaign_id) as campaign_id
-        from redemptions
-        where coupon_code is not null and campaign_id is not null
-        group by coupon_code
-        having count(distinct campaign_id) = 1
-    ),
+    coupon_campaigns as (select * from {{ ref("int_orders__coupon_campaigns") }}),
 
     dated as (
         select

@@ -3,7 +3,20 @@
 -- window, no prompt, no coverage. Grain: one interaction.
 with
 
-    interactions as (select * from {{ ref("int_interactions__identified") }}),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    interactions as (
+        {{
+            rows_of_tonight(
+                ref("int_interactions__identified"),
+                "restated_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
+    ),
 
     states as (
         select
@@ -18,7 +31,19 @@ with
         from {{ ref("int_states__customers") }}
     ),
 
-    touches as (select * from {{ ref("int_touches__identified") }}),
+    explicit_interactions as (
+        select interaction_id, customer_id, campaign_id, occurred_at
+        from interactions
+        where is_explicit_prompt and campaign_id is not null
+    ),
+
+    touches as (
+        select *
+        from {{ ref("int_touches__identified") }}
+        {%- if builds_on_last_night() %}
+            where customer_id in (select customer_id from explicit_interactions)
+        {%- endif %}
+    ),
 
     feeds as (
         select min(covered_from) as covered_from from {{ ref("int_prompts__feeds") }}
@@ -55,12 +80,6 @@ with
                 ],
             )
         }}
-    ),
-
-    explicit_interactions as (
-        select interaction_id, customer_id, campaign_id, occurred_at
-        from {{ ref("int_interactions__identified") }}
-        where is_explicit_prompt and campaign_id is not null
     ),
 
     explicit_touches as (

@@ -1,3 +1,4 @@
+{{ config(materialized="incremental", incremental_strategy="logged") }}
 -- Since when each feed of touches is known: before that, nothing can be said about
 -- prompts. Grain: touch channel.
 with

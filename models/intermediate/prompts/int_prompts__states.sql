@@ -1,7 +1,8 @@
 -- The touch that prompts a customer from one instant to the next: the latest of those
 -- whose window is open. Grain: customer and instant at which a window opens or closes.
 -- A state holds after `state_at` up to and including `state_ends_at`, so that a touch
--- never prompts what happens at its very instant.
+-- never prompts what happens at its very instant. In a night: the states of restated
+-- customers, and of everybody else those that hold in the open month.
 {%- set channels = [
     "email",
     "sms",
@@ -13,7 +14,32 @@
 ] %}
 with
 
-    touches as (select * from {{ ref("int_touches__identified") }}),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    tonight as (
+        {{
+            rows_of_tonight(
+                ref("int_touches__identified"),
+                "restated_customers",
+                "touched_at",
+                add_seconds(
+                    business_day_start(open_month()),
+                    "-86400 * " ~ longest_prompt_window_days(),
+                ),
+            )
+        }}
+    ),
+
+    touches as (
+        select
+            *,
+            row_number() over (
+                partition by customer_id order by touched_at, touch_id
+            ) as touch_number
+        from tonight
+    ),
 
     instants as (
         select

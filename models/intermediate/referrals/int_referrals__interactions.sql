@@ -2,10 +2,11 @@
 -- Referrals as acts of the customer who refers. Grain: one staged referral.
 with
 
-    referrals as (
-        select *, referrer_ref as customer_ref
-        from {{ ref("stg_referrals__referrals") }}
+    tonight as (
+        {{ staged_rows_of_tonight(ref("stg_referrals__referrals"), "sent_at") }}
     ),
+
+    referrals as (select *, referrer_ref as customer_ref from tonight),
 
     types as (
         select * from {{ ref("interaction_types") }} where source_table = 'referrals'

@@ -2,7 +2,9 @@
 -- Reviews as interactions; the rating alone or with a text. Grain: one staged review.
 with
 
-    reviews as (select * from {{ ref("stg_reviews__reviews") }}),
+    reviews as (
+        {{ staged_rows_of_tonight(ref("stg_reviews__reviews"), "created_at") }}
+    ),
 
     types as (
         select * from {{ ref("interaction_types") }} where source_table = 'reviews'

@@ -3,11 +3,9 @@
 -- authored.
 with
 
-    events as (
-        select *
-        from {{ ref("stg_social__events") }}
-        where not coalesce(is_brand_author, false)
-    ),
+    tonight as ({{ staged_rows_of_tonight(ref("stg_social__events"), "occurred_at") }}),
+
+    events as (select * from tonight where not coalesce(is_brand_author, false)),
 
     types as (
         select *

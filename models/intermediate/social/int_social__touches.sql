@@ -4,11 +4,9 @@
 -- in particular is no touch. Grain: one staged event of the brand.
 with
 
-    events as (
-        select *
-        from {{ ref("stg_social__events") }}
-        where coalesce(is_brand_author, false)
-    ),
+    tonight as ({{ staged_rows_of_tonight(ref("stg_social__events"), "occurred_at") }}),
+
+    events as (select * from tonight where coalesce(is_brand_author, false)),
 
     final as (
         select

@@ -1,13 +1,51 @@
 -- The situation of a customer from one instant to the next: the touch that prompts, the
 -- last order that stands, whether a ticket is open or was solved a short time ago, the
 -- visit that started last. One sequence, so that an interaction finds its situation by
--- one look. A state holds after `state_at` up to and including the next one. Grain:
--- customer and instant at which any of them changes.
+-- one look. A state holds after `state_at` up to and including the next one. In a
+-- night:
+-- what tonight's interactions need. Grain: customer and instant at which any of them
+-- changes.
 with
+
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    active_tonight as (
+        select distinct customer_id
+        from {{ ref("int_interactions__identified") }}
+        {%- if builds_on_last_night() %}
+            where occurred_at >= {{ known_until() }}
+        {%- endif %}
+    ),
 
     prompt_states as (select * from {{ ref("int_prompts__states") }}),
 
-    order_states as (select * from {{ ref("int_contexts__order_states") }}),
+    order_states as (
+        {{
+            rows_of_tonight(
+                ref("int_contexts__order_states"),
+                "restated_customers",
+                "state_at",
+                known_until(),
+            )
+        }}
+        {%- if builds_on_last_night() %}
+            union all
+            -- and the one that held when the last night ended
+            select
+                stored.customer_id,
+                max(stored.state_at) as state_at,
+                max_by(stored.last_ordered_at, stored.state_at) as last_ordered_at
+            from {{ ref("int_contexts__order_states") }} as stored
+            semi join active_tonight on stored.customer_id = active_tonight.customer_id
+            anti join
+                restated_customers
+                on stored.customer_id = restated_customers.customer_id
+            where stored.state_at < {{ known_until() }}
+            group by stored.customer_id
+        {%- endif %}
+    ),
 
     -- tickets and visits count from their very instant on: after the microsecond before
     support_states as (

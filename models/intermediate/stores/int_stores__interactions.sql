@@ -3,7 +3,7 @@
 -- staged visit.
 with
 
-    visits as (select * from {{ ref("stg_stores__visits") }}),
+    visits as ({{ staged_rows_of_tonight(ref("stg_stores__visits"), "entered_at") }}),
 
     types as (
         select * from {{ ref("interaction_types") }} where source_table = 'store_visits'

@@ -8,11 +8,12 @@ with
         select
             *,
             {{ leading_identifier_key(["customer_ref", "user_id", "email", "handle"]) }}
-            as identity_key
+            as identity_key,
+            {{ is_restated_identity() }} as is_restated
         from {{ ref("stg_support__tickets") }}
     ),
 
-    messages as (select * from {{ ref("stg_support__messages") }}),
+    messages as ({{ messages_of_tonight(ref("stg_support__messages"), "tickets") }}),
 
     types as (select * from {{ ref("interaction_types") }}),
 
@@ -49,7 +50,8 @@ with
             tickets.loaded_at,
             case
                 when types.route <> 'interaction' then 'brand_act'
-            end as exclusion_reason
+            end as exclusion_reason,
+            tickets.is_restated
         from tickets
         inner join
             types
@@ -82,7 +84,8 @@ with
                         )
                     }} <= {{ threshold("ticket_first_message_seconds") }}
                 then 'same_act_as_ticket'
-            end as exclusion_reason
+            end as exclusion_reason,
+            tickets.is_restated
         from placed_messages
         inner join
             types
@@ -121,6 +124,9 @@ with
             loaded_at,
             exclusion_reason
         from unioned
+        {%- if builds_on_last_night() %}
+            where is_restated or occurred_at >= {{ known_until() }}
+        {%- endif %}
     )
 
 select *

@@ -6,11 +6,12 @@ with
         select
             *,
             {{ leading_identifier_key(["customer_ref", "user_id", "email", "handle"]) }}
-            as identity_key
+            as identity_key,
+            {{ is_restated_identity() }} as is_restated
         from {{ ref("stg_support__tickets") }}
     ),
 
-    messages as (select * from {{ ref("stg_support__messages") }}),
+    messages as ({{ messages_of_tonight(ref("stg_support__messages"), "tickets") }}),
 
     types as (
         select *
@@ -39,6 +40,9 @@ with
         inner join
             types on messages.author_role = types.event_name and types.route = 'touch'
         left join tickets on messages.ticket_id = tickets.ticket_id
+        {%- if builds_on_last_night() %}
+            where tickets.is_restated or messages.sent_at >= {{ known_until() }}
+        {%- endif %}
     )
 
 select *

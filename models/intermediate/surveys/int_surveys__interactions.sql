@@ -3,7 +3,9 @@
 -- staged response.
 with
 
-    responses as (select * from {{ ref("stg_surveys__responses") }}),
+    responses as (
+        {{ staged_rows_of_tonight(ref("stg_surveys__responses"), "responded_at") }}
+    ),
 
     types as (
         select *

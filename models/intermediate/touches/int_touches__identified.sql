@@ -1,5 +1,18 @@
--- Touches with their customer, the window in which they prompt, and their place in the
--- customer's sequence of touches. Grain: one touch known at the snapshot date.
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__changed_customers",
+                "since": "touched_at",
+                "from": "instant",
+            }
+        },
+    )
+}}
+-- Touches with their customer and the window in which they prompt. Grain: one touch
+-- known at the snapshot date.
 with
 
     touches as (
@@ -28,10 +41,6 @@ with
                     "touches.touched_at", "86400 * coalesce(windows.window_days, 0)"
                 )
             }} as window_ends_at,
-            row_number() over (
-                partition by assignments.customer_id
-                order by touches.touched_at, touches.touch_id
-            ) as touch_number,
             touches.loaded_at
         from touches
         inner join assignments on touches.identity_key = assignments.identifier_key

@@ -1,11 +1,29 @@
 -- Where visits start: web and app events (and the orders placed there) of one customer
 -- less than the time-out apart share a visit; it does not break at midnight. A visit
--- bears the id of its first interaction. Grain: one visit of web or app.
+-- bears the id of its first interaction. In a night: visits of restated customers,
+-- among
+-- them everybody whose visit goes on over the first unknown instant, and new ones.
+-- Grain: one visit of web or app.
 with
+
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    tonight as (
+        {{
+            rows_of_tonight(
+                ref("int_interactions__identified"),
+                "restated_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
+    ),
 
     interactions as (
         select customer_id, channel, occurred_at, interaction_id
-        from {{ ref("int_interactions__identified") }}
+        from tonight
         where actor = 'customer' and not is_date_only
     ),
 

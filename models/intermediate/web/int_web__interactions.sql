@@ -3,7 +3,7 @@
 -- excluded.
 with
 
-    events as (select * from {{ ref("stg_web__events") }}),
+    events as ({{ staged_rows_of_tonight(ref("stg_web__events"), "occurred_at") }}),
 
     types as (
         select * from {{ ref("interaction_types") }} where source_table = 'web_events'

@@ -1,3 +1,16 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "active_on",
+                "from": "day",
+            }
+        },
+    )
+}}
 -- What customers did on a day, added up: the additive ground on which the engagement
 -- facts stand. An order that is cancelled counts on the day it was placed and is taken
 -- back on the day it was cancelled, so that the totals of any earlier day stay what
@@ -5,9 +18,22 @@
 -- customer, business day, channel, interaction type, context and prompt rule.
 with
 
-    interactions as (
-        select * from {{ ref("fct_interactions") }} where prompt_status <> 'system'
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
     ),
+
+    tonight as (
+        {{
+            rows_of_tonight(
+                ref("fct_interactions"),
+                "restated_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
+    ),
+
+    interactions as (select * from tonight where prompt_status <> 'system'),
 
     orders as (
         select * from {{ ref("int_orders__valued") }} where cancelled_at is not null

@@ -1,3 +1,16 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "occurred_at",
+                "from": "instant",
+            }
+        },
+    )
+}}
 -- Every interaction of every customer, once. Grain: one interaction.
 with
 

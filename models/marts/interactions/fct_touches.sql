@@ -1,7 +1,50 @@
--- Every touch of the brand that reached a customer. Grain: one touch.
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "touched_at",
+                "from": "instant",
+                "key": "touch_id",
+            }
+        },
+    )
+}}
+-- Every touch of the brand that reached a customer. A night replaces also those that
+-- were answered since. Grain: one touch.
+{%- set identified_touches = ref("int_touches__identified") %}
+{%- set interactions = ref("fct_interactions") %}
 with
 
-    touches as (select * from {{ ref("int_touches__identified") }}),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    touches as (
+        {{
+            rows_of_tonight(
+                identified_touches, "restated_customers", "touched_at", known_until()
+            )
+        }}
+        {%- if builds_on_last_night() %}
+            union all
+            select answered.*
+            from {{ identified_touches }} as answered
+            semi join
+                (
+                    select prompt_touch_id
+                    from {{ interactions }}
+                    where occurred_at >= {{ known_until() }}
+                ) as answers
+                on answered.touch_id = answers.prompt_touch_id
+            anti join
+                restated_customers
+                on answered.customer_id = restated_customers.customer_id
+            where answered.touched_at < {{ known_until() }}
+        {%- endif %}
+    ),
 
     campaigns as (select campaign_id, purpose from {{ ref("dim_campaigns") }}),
 
@@ -11,8 +54,12 @@ with
             min(occurred_at) as answered_at,
             min(prompt_lag_seconds) as response_seconds,
             count(*) as answers
-        from {{ ref("fct_interactions") }}
-        where prompt_touch_id is not null
+        from {{ interactions }}
+        where
+            prompt_touch_id is not null
+            {%- if builds_on_last_night() %}
+                and prompt_touch_id in (select touch_id from touches)
+            {%- endif %}
         group by prompt_touch_id
     ),
 

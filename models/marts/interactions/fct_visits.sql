@@ -1,10 +1,36 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "started_at",
+                "from": "instant",
+            }
+        },
+    )
+}}
 -- Visits: web and app events of one customer close together; any other interaction by
 -- itself. Grain: one visit.
 with
 
-    interactions as (
-        select * from {{ ref("fct_interactions") }} where prompt_status <> 'system'
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
     ),
+
+    tonight as (
+        {{
+            rows_of_tonight(
+                ref("fct_interactions"),
+                "restated_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
+    ),
+
+    interactions as (select * from tonight where prompt_status <> 'system'),
 
     page_views as (
         select interaction_type

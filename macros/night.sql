@@ -25,7 +25,9 @@
 {%- endmacro %}
 
 {#- First instant (UTC timestamp) that the tables do not know yet. -#}
-{% macro known_until() -%} cast('{{ var("known_until", "") }}' as timestamp) {%- endmacro %}
+{% macro known_until() -%}
+    cast('{{ var("known_until", "") }}' as timestamp)
+{%- endmacro %}
 
 {#- First business day (date) that the tables do not know yet. -#}
 {% macro first_unknown_day() -%}
@@ -35,7 +37,9 @@
 {#- First day of the month that was not closed when the last night ended: snapshots from it on are built again for
     everybody, earlier ones only for restated customers. -#}
 {% macro open_month() -%}
-    {%- set last = modules.datetime.date.fromisoformat(var("last_as_of", "") or "1970-01-01") -%}
+    {%- set last = modules.datetime.date.fromisoformat(
+        var("last_as_of", "") or "1970-01-01"
+    ) -%}
     cast('{{ last.replace(day=1).isoformat() }}' as date)
 {%- endmacro %}
 
@@ -65,18 +69,23 @@
     {%- if builds_on_last_night() -%}
         select rows_tonight.*
         from {{ relation }} as rows_tonight
-        semi join {{ customers }} as restated on rows_tonight.customer_id = restated.customer_id
+        semi join
+            {{ customers }} as restated
+            on rows_tonight.customer_id = restated.customer_id
         union all
         select rows_tonight.*
         from {{ relation }} as rows_tonight
-        anti join {{ customers }} as restated on rows_tonight.customer_id = restated.customer_id
+        anti join
+            {{ customers }} as restated
+            on rows_tonight.customer_id = restated.customer_id
         where rows_tonight.{{ time }} >= {{ since }}
     {%- else -%} select * from {{ relation }}
     {%- endif -%}
 {%- endmacro %}
 
 {#- Incremental strategy `restated`: in one transaction the rows of restated customers and the rows from the first
-    unknown moment on give way to what the model's SQL returns. Running it again changes nothing.
+    unknown moment on give way to what the model's SQL returns. Running it again changes nothing. What was written
+    also stands in schema `tonight`, for the checks; what is written by the month is found by its date.
 
     In the model's config: meta.restated = {customers, since, from}:
     customers   the model that lists restated customers by customer_id (with a ref of its own in the SQL)
@@ -85,20 +94,89 @@
     key         optional: a column whose values among tonight's rows give way, too -#}
 {% macro get_incremental_restated_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
+    {%- set temporary = arg_dict["temp_relation"] -%}
     {%- set scope = config.get("meta")["restated"] -%}
-    {%- set starts = {
-        "instant": known_until(),
-        "day": first_unknown_day(),
-        "month": open_month(),
-    } -%}
-    {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
-    delete from {{ target }} where customer_id in (select customer_id from {{ night_relation(scope["customers"]) }});
-    delete from {{ target }} where {{ scope["since"] }} >= {{ starts[scope["from"]] }};
-    {%- if scope["key"] %}
-    delete from {{ target }} where {{ scope["key"] }} in (select {{ scope["key"] }} from {{ arg_dict["temp_relation"] }});
-    {%- endif %}
-    insert into {{ target }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict["temp_relation"] }}
+    {%- set columns = (
+        arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
+    ) -%}
+    {{
+        rows_deleted(
+            target,
+            "customer_id in (select customer_id from "
+            ~ night_relation(scope["customers"])
+            ~ ")",
+        )
+    }}
+    {{ rows_deleted(target, scope["since"] ~ " >= " ~ first_unknown(scope["from"])) }}
+    {%- if scope["key"] -%}
+        {{
+            rows_deleted(
+                target,
+                scope["key"]
+                ~ " in (select "
+                ~ scope["key"]
+                ~ " from "
+                ~ temporary
+                ~ ")",
+            )
+        }}
+    {%- endif -%}
+    {%- if scope["from"] != "month" -%}
+        {{ table_replaced(written_tonight(target), columns, temporary) }}
+    {%- endif -%}
+    {{ rows_inserted(target, columns, temporary) }}
+{%- endmacro %}
+
+{#- First moment that is built again for everybody: see `restated`. -#}
+{% macro first_unknown(unit) -%}
+    {{
+        return(
+            {"instant": known_until, "day": first_unknown_day, "month": open_month}[
+                unit
+            ]()
+        )
+    }}
+{%- endmacro %}
+
+{#- The table with the rows that this night has written into another. -#}
+{% macro written_tonight(relation) -%}
+    {{
+        return(
+            api.Relation.create(
+                database=relation.database,
+                schema="tonight",
+                identifier=relation.identifier,
+            )
+        )
+    }}
+{%- endmacro %}
+
+{#- What a test reads of a model, dbt's own hook for the config `where`: in a night what the night has written, in a
+    full build everything. Rows of earlier nights have passed their tests. -#}
+{% macro default__get_where_subquery(relation) -%}
+    {%- set tested = namespace(rows=relation, where=config.get("where")) -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.resource_type == "model" and node.alias == relation.identifier and node.schema == relation.schema and builds_on_last_night(node.name) -%}
+            {%- set scope = (node.config.get("meta") or {}).get("restated") -%}
+            {%- if scope and scope["from"] == "month" -%}
+                {%- set tested.where = (
+                    (tested.where ~ " and " if tested.where else "")
+                    ~ scope["since"]
+                    ~ " >= "
+                    ~ open_month()
+                ) -%}
+            {%- elif scope -%} {%- set tested.rows = written_tonight(relation) -%}
+            {%- elif node.config.get("materialized") == "latest_versions" -%}
+                {%- set tested.where = (
+                    tested.where ~ " and " if tested.where else ""
+                ) ~ is_unseen() -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if tested.where -%}
+        (select * from {{ tested.rows }} where {{ tested.where }}) dbt_subquery
+    {%- else -%} {{ tested.rows }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- A model's relation by its name, where a ref cannot stand. -#}
@@ -139,15 +217,22 @@
             on rows_tonight.identity_hash = restated.identity_hash
         where
             rows_tonight.{{ time }}
-            >= {{ add_seconds(known_until(), "-" ~ margin) if margin else known_until() }}
-    {%- else -%}
-        select *, true as is_restated from {{ relation }}
+            >= {{
+                (
+                    add_seconds(known_until(), "-" ~ margin)
+                    if margin
+                    else known_until()
+                )
+            }}
+    {%- else -%} select *, true as is_restated from {{ relation }}
     {%- endif -%}
 {%- endmacro %}
 
 {#- Table beside a stored one that holds what nights changed in it: see `logged`, and the materialization of stg_
     models. -#}
-{% macro changes_of(relation) -%} {{ scratch_relation(relation, "changes") }} {%- endmacro %}
+{% macro changes_of(relation) -%}
+    {{ scratch_relation(relation, "changes") }}
+{%- endmacro %}
 
 {#- Incremental strategy `logged`, for small tables that many rows depend on: the whole table is replaced, and what
     differs is remembered in <model>__changes until a night is published. `was_stored` tells the former rows from the new.
@@ -157,19 +242,42 @@
     {%- set target = arg_dict["target_relation"] -%}
     {%- set temporary = arg_dict["temp_relation"] -%}
     {%- set changes = changes_of(target) -%}
-    {%- set all_columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
-    {%- set watched = (config.get("meta") or {}).get("watched", []) | join(", ") or all_columns -%}
+    {%- set all_columns = (
+        arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
+    ) -%}
+    {%- set watched = (config.get("meta") or {}).get("watched", []) | join(
+        ", "
+    ) or all_columns -%}
+    {%- set was = "select " ~ watched ~ " from " ~ target -%}
+    {%- set is = "select " ~ watched ~ " from " ~ temporary -%}
+    {%- set night = "cast(" ~ var("night_number", 1) ~ " as bigint)" -%}
     create table if not exists {{ changes }} as
-    select {{ watched }}, true as was_stored, cast(0 as bigint) as changed_in from {{ target }} limit 0;
-    delete from {{ changes }} where not {{ is_unseen() }};
-    insert into {{ changes }}
-    select {{ watched }}, true, {{ var("night_number", 1) }}
-    from (select {{ watched }} from {{ target }} except select {{ watched }} from {{ temporary }}) as gone
-    union all
-    select {{ watched }}, false, {{ var("night_number", 1) }}
-    from (select {{ watched }} from {{ temporary }} except select {{ watched }} from {{ target }}) as come;
-    delete from {{ target }};
-    insert into {{ target }} ({{ all_columns }}) select {{ all_columns }} from {{ temporary }}
+    select *, true as was_stored, {{ night }} as changed_in
+    from ({{ was }}) as stored
+    limit 0
+    ;
+    {{ rows_deleted(changes, "not " ~ is_unseen()) }}
+    {{
+        rows_inserted(
+            changes,
+            watched ~ ", was_stored, changed_in",
+            "(select *, true as was_stored, "
+            ~ night
+            ~ " as changed_in from ("
+            ~ was
+            ~ " except "
+            ~ is
+            ~ ") as gone union all select *, false as was_stored, "
+            ~ night
+            ~ " as changed_in from ("
+            ~ is
+            ~ " except "
+            ~ was
+            ~ ") as come) as differences",
+        )
+    }}
+    {{ rows_deleted(target, "true") }}
+    {{ rows_inserted(target, all_columns, temporary) }}
 {%- endmacro %}
 
 {#- Incremental strategy `rekeyed`: every key (meta.rekeyed, a list of columns) that the model's SQL returns gives way to
@@ -177,17 +285,27 @@
 {% macro get_incremental_rekeyed_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
     {%- set temporary = arg_dict["temp_relation"] -%}
-    {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
+    {%- set columns = (
+        arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
+    ) -%}
     {%- set keys = config.get("meta")["rekeyed"] | join(", ") -%}
-    delete from {{ target }} where ({{ keys }}) in (select distinct {{ keys }} from {{ temporary }});
-    insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ temporary }} where not is_gone
+    {{
+        rows_deleted(
+            target,
+            "(" ~ keys ~ ") in (select distinct " ~ keys ~ " from " ~ temporary ~ ")",
+        )
+    }}
+    {{ rows_inserted(target, columns, temporary ~ " where not is_gone") }}
 {%- endmacro %}
 
 {#- Whether a row of a stg_ table is of a restated customer. -#}
 {% macro is_restated_identity() -%}
     {%- set restated_identities = ref("int_night__restated_identities") -%}
     {%- if builds_on_last_night() -%}
-        coalesce(identity_hash in (select identity_hash from {{ restated_identities }}), false)
+        coalesce(
+            identity_hash in (select identity_hash from {{ restated_identities }}),
+            false
+        )
     {%- else -%} true
     {%- endif -%}
 {%- endmacro %}
@@ -223,4 +341,46 @@
         {{ return(run_query(query).columns[0].values()[0] | string) }}
     {%- endif -%}
     {{ return("(" ~ query ~ ")") }}
+{%- endmacro %}
+
+{#- The rows of a stored table that this night has written; in a full build, all of them. -#}
+{% macro rows_written(relation) -%}
+    {%- if builds_on_last_night(relation.identifier) -%} {{ written_tonight(relation) }}
+    {%- else -%} {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Statements of the strategies above, each ended by a semicolon. -#}
+{% macro rows_deleted(target, condition) -%}
+    {{ return("delete from " ~ target ~ " where " ~ condition ~ ";\n") }}
+{%- endmacro %}
+
+{% macro rows_inserted(target, columns, rows) -%}
+    {{
+        return(
+            "insert into "
+            ~ target
+            ~ " ("
+            ~ columns
+            ~ ") select "
+            ~ columns
+            ~ " from "
+            ~ rows
+            ~ ";\n"
+        )
+    }}
+{%- endmacro %}
+
+{% macro table_replaced(target, columns, rows) -%}
+    {{
+        return(
+            "create or replace table "
+            ~ target
+            ~ " as select "
+            ~ columns
+            ~ " from "
+            ~ rows
+            ~ ";\n"
+        )
+    }}
 {%- endmacro %}

@@ -207,6 +207,8 @@ def begin(path: Path, night: Night) -> None:
     with _connect(path) as connection:
         for table in TABLES:
             _evolve(connection, table)
+        # what the night writes stands there for its checks, until it is published
+        connection.execute("create schema if not exists tonight")
         connection.execute(
             "update audit.runs set outcome = 'killed' where outcome = 'running' and run_id <> ?",
             [night.run_id],

@@ -17,6 +17,8 @@ from pathlib import Path
 import duckdb
 
 PUBLISHED_SCHEMAS = frozenset({"audit", "marts"})
+# What a night has written, for its checks; they are over when it is published.
+_SCRATCH_SCHEMA = "tonight"
 _MODE = 0o640
 _TEMPORARY = re.compile(r"\.\d+\.publishing(\.wal)?$")
 
@@ -85,10 +87,11 @@ def remove_leftovers(published: Path) -> list[Path]:
 
 
 def _checkpoint(build: Path) -> None:
-    """Bring everything into the one file."""
+    """Bring everything into the one file, without what only the checks needed."""
     if not build.is_file():
         raise PublicationError(f"There is no build file {build}; run a night first.")
     with duckdb.connect(str(build)) as connection:
+        connection.execute(f"drop schema if exists {_SCRATCH_SCHEMA} cascade")
         connection.execute("force checkpoint")
     if build.with_name(build.name + ".wal").exists():
         raise PublicationError(

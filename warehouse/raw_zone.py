@@ -181,6 +181,8 @@ def open_views(database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_k
     database.execute("begin")
     try:
         database.execute("create schema if not exists raw")
+        # dbt's threads would trip over each other if they made it
+        database.execute("create schema if not exists tonight")
         for files in zone.tables:
             query = _query(zone.path, files.table, files.files, files.columns)
             database.execute(f"create or replace view raw.{_quoted(files.table.name)} as {query}")

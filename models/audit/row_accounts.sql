@@ -1,6 +1,24 @@
--- What became of the rows between the layers: rows in = rows out + quarantined +
--- superseded + deleted + excluded, each with its reason. Grain: layer, source table,
--- outcome and reason. A test refuses accounts that do not balance.
+-- What became of the rows that this night has handled, between the layers: rows in =
+-- rows
+-- out + quarantined + superseded + deleted + excluded, each with its reason. Grain:
+-- layer, source table, outcome and reason. A test refuses accounts that do not balance.
+{%- set tickets = ref("stg_support__tickets") %}
+{%- set orders = ref("stg_orders__orders") %}
+{%- set restated_identities = ref("int_night__restated_identities") %}
+{%- set feeding = [
+    ("web_events", ref("stg_web__events"), "occurred_at"),
+    ("message_events", ref("stg_messages__events"), "occurred_at"),
+    ("coupon_redemptions", ref("stg_coupons__redemptions"), "redeemed_at"),
+    ("orders", orders, "ordered_at"),
+    ("support_tickets", tickets, "created_at"),
+    ("social_events", ref("stg_social__events"), "occurred_at"),
+    ("reviews", ref("stg_reviews__reviews"), "created_at"),
+    ("loyalty_events", ref("stg_loyalty__events"), "occurred_at"),
+    ("survey_responses", ref("stg_surveys__responses"), "responded_at"),
+    ("community_events", ref("stg_community__events"), "occurred_at"),
+    ("store_visits", ref("stg_stores__visits"), "entered_at"),
+    ("referrals", ref("stg_referrals__referrals"), "sent_at"),
+] %}
 with
 
     staged as (select * from {{ ref("stg_quarantine__row_accounts") }}),
@@ -11,28 +29,105 @@ with
         group by source_table, quarantine_rule
     ),
 
-    conformed as (
+    -- rows of staging that tonight's interactions and touches are made from
+    handed_over as (
+        {% for table, relation, time in feeding -%}
+            select '{{ table }}' as source_table, count(*) as row_count
+            from ({{ staged_rows_of_tonight(relation, time) }}) as tonight
+            union all
+        {% endfor -%}
+        select 'support_messages' as source_table, count(*) as row_count
+        from {{ ref("stg_support__messages") }} as messages
+        {%- if builds_on_last_night() %}
+            left join {{ tickets }} as tickets on messages.ticket_id = tickets.ticket_id
+            where
+                messages.sent_at >= {{ known_until() }}
+                or tickets.identity_hash
+                in (select identity_hash from {{ restated_identities }})
+        {%- endif %}
+        union all
+        select 'order_returns' as source_table, count(*) as row_count
+        from {{ ref("stg_orders__returns") }} as returns
+        {%- if builds_on_last_night() %}
+            left join {{ orders }} as orders on returns.order_id = orders.order_id
+            where
+                returns.returned_at >= {{ known_until() }}
+                or orders.identity_hash
+                in (select identity_hash from {{ restated_identities }})
+        {%- endif %}
+    ),
+
+    excluded as (
         select source_table, exclusion_reason as reason, count(*) as row_count
         from {{ ref("int_interactions__unioned") }}
+        where exclusion_reason is not null
         group by source_table, exclusion_reason
         union all
         select source_table, exclusion_reason as reason, count(*) as row_count
         from {{ ref("int_touches__unioned") }}
+        where exclusion_reason is not null
         group by source_table, exclusion_reason
+    ),
+
+    identified as (
+        select source_table, count(*) as row_count
+        from {{ rows_written(ref("int_interactions__identified")) }}
+        group by source_table
+        union all
+        select source_table, count(*) as row_count
+        from {{ rows_written(ref("int_touches__identified")) }}
+        group by source_table
+    ),
+
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    handed_on as (
+        select source_table, count(*) as row_count
+        from
+            (
+                {{
+                    rows_of_tonight(
+                        ref("int_interactions__identified"),
+                        "restated_customers",
+                        "occurred_at",
+                        known_until(),
+                    )
+                }}
+            ) as interactions
+        group by source_table
+        union all
+        select source_table, count(*) as row_count
+        from
+            (
+                {{
+                    rows_of_tonight(
+                        ref("int_touches__identified"),
+                        "restated_customers",
+                        "touched_at",
+                        known_until(),
+                    )
+                }}
+            ) as touches
+        group by source_table
     ),
 
     published as (
         select source_table, count(*) as row_count
-        from {{ ref("fct_interactions") }}
+        from {{ rows_written(ref("fct_interactions")) }}
         group by source_table
         union all
         select source_table, count(*) as row_count
-        from {{ ref("fct_touches") }}
+        from {{ rows_written(ref("fct_touches")) }}
+        {%- if builds_on_last_night() %}
+            -- the others were written only because they were answered
+            where
+                touched_at >= {{ known_until() }}
+                or customer_id in (select customer_id from restated_customers)
+        {%- endif %}
         group by source_table
     ),
-
-    -- tables that a conformer speaks for; reference tables end in staging
-    feeding as (select distinct source_table from conformed),
 
     accounts as (
         select
@@ -77,24 +172,35 @@ with
         union all
         select
             'intermediate' as layer,
-            staged.source_table,
+            source_table,
             'in' as outcome,
             cast(null as {{ dbt.type_string() }}) as reason,
-            staged.rows_out as row_count
-        from staged
-        inner join feeding on staged.source_table = feeding.source_table
+            row_count
+        from handed_over
         union all
         select
             'intermediate' as layer,
             source_table,
-            case when reason is null then 'out' else 'excluded' end as outcome,
+            'out' as outcome,
+            cast(null as {{ dbt.type_string() }}) as reason,
+            row_count
+        from identified
+        union all
+        select
+            'intermediate' as layer,
+            source_table,
+            'excluded' as outcome,
             reason,
             row_count
-        from conformed
+        from excluded
         union all
-        select 'marts' as layer, source_table, 'in' as outcome, reason, row_count
-        from conformed
-        where reason is null
+        select
+            'marts' as layer,
+            source_table,
+            'in' as outcome,
+            cast(null as {{ dbt.type_string() }}) as reason,
+            row_count
+        from handed_on
         union all
         select
             'marts' as layer,

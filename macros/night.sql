@@ -87,10 +87,10 @@
     unknown moment on give way to what the model's SQL returns. Running it again changes nothing. What was written
     also stands in schema `tonight`, for the checks; what is written by the month is found by its date.
 
-    In the model's config: meta.restated = {customers, since, from}:
+    In the model's config: meta.restated = {customers, since, unit}:
     customers   the model that lists restated customers by customer_id (with a ref of its own in the SQL)
     since       column of the time
-    from        instant (known_until), day (first_unknown_day) or month (open_month)
+    unit        instant (known_until), day (first_unknown_day) or month (open_month)
     key         optional: a column whose values among tonight's rows give way, too -#}
 {% macro get_incremental_restated_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
@@ -107,7 +107,7 @@
             ~ ")",
         )
     }}
-    {{ rows_deleted(target, scope["since"] ~ " >= " ~ first_unknown(scope["from"])) }}
+    {{ rows_deleted(target, scope["since"] ~ " >= " ~ first_unknown(scope["unit"])) }}
     {%- if scope["key"] -%}
         {{
             rows_deleted(
@@ -121,7 +121,7 @@
             )
         }}
     {%- endif -%}
-    {%- if scope["from"] != "month" -%}
+    {%- if scope["unit"] != "month" -%}
         {{ table_replaced(written_tonight(target), columns, temporary) }}
     {%- endif -%}
     {{ rows_inserted(target, columns, temporary) }}
@@ -158,7 +158,7 @@
     {%- if execute -%}
         {%- for node in graph.nodes.values() if node.resource_type == "model" and node.alias == relation.identifier and node.schema == relation.schema and builds_on_last_night(node.name) -%}
             {%- set scope = (node.config.get("meta") or {}).get("restated") -%}
-            {%- if scope and scope["from"] == "month" -%}
+            {%- if scope and scope["unit"] == "month" -%}
                 {%- set tested.where = (
                     (tested.where ~ " and " if tested.where else "")
                     ~ scope["since"]
@@ -337,7 +337,7 @@
 {% macro longest_prompt_window_days() -%}
     {%- set seed = ref("prompt_windows") -%}
     {%- set query = "select max(window_days) from " ~ seed -%}
-    {%- if execute and load_relation(seed) is not none -%}
+    {%- if execute and seed.schema and load_relation(seed) is not none -%}
         {{ return(run_query(query).columns[0].values()[0] | string) }}
     {%- endif -%}
     {{ return("(" ~ query ~ ")") }}

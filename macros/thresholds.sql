@@ -6,7 +6,7 @@
 {#- The same number as a literal, read when the model is compiled: a bound that a scan can skip blocks by. -#}
 {% macro threshold_literal(name) -%}
     {%- set seed = ref("thresholds") -%}
-    {%- if execute and load_relation(seed) is not none -%}
+    {%- if execute and seed.schema and load_relation(seed) is not none -%}
         {{
             return(
                 run_query(

@@ -6,7 +6,7 @@
             "restated": {
                 "customers": "int_night__changed_customers",
                 "since": "state_at",
-                "from": "instant",
+                "unit": "instant",
             }
         },
     )

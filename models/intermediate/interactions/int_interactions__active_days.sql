@@ -6,7 +6,7 @@
             "restated": {
                 "customers": "int_night__changed_customers",
                 "since": "active_on",
-                "from": "day",
+                "unit": "day",
             }
         },
     )

@@ -6,7 +6,7 @@
             "restated": {
                 "customers": "int_night__changed_customers",
                 "since": "occurred_at",
-                "from": "instant",
+                "unit": "instant",
             }
         },
     )

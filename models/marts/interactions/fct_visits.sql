@@ -6,7 +6,7 @@
             "restated": {
                 "customers": "int_night__restated_customers",
                 "since": "started_at",
-                "from": "instant",
+                "unit": "instant",
             }
         },
     )

@@ -1,5 +1,6 @@
 {#- Staging: what every raw table goes through, driven by the contract in models/staging/<channel>/_sources.yml.
-    raw_rows -> typed_columns -> quarantine_rule (together a base_ model) -> latest_versions (a stg_ model). -#}
+    raw_rows -> typed_columns -> quarantine_rule (together a base_ model) -> latest_versions (a stg_ model). What a night
+    does with the latest versions stands in macros/versions.sql. -#}
 {#- Raw table -> the second half of its model names, base_<...> and stg_<...>. The order is that of the contract. -#}
 {% macro staged_tables() -%}
     {{
@@ -56,9 +57,9 @@
 {% macro delivered_columns(table) -%}
     {%- set families = {} -%}
     {%- if execute -%}
-        {%- set declared = contract_table(table) -%}
+        {%- set tonight = rows_read(table) -%}
         {%- set relation = adapter.get_relation(
-            declared.database, declared.schema, declared.identifier
+            tonight.database, tonight.schema, tonight.identifier
         ) -%}
         {%- if relation is not none -%}
             {%- for column in adapter.get_columns_in_relation(relation) -%}
@@ -74,7 +75,9 @@
 {#- All rows of a raw table with every contract column: columns that the loader does not deliver are null, and a
     table that is not there is empty. A missing required column stops the run. -#}
 {% macro raw_rows(table, delivered) -%}
-    {%- set relation = source("raw", table) -%}
+    {#- named also in a night, so that the order of models and the lineage are the same -#}
+    {%- set _ = source("raw", table) -%}
+    {%- set relation = rows_read(table) -%}
     select
         {%- for column in contract_table(table).columns.values() %}
             {% if column.name in delivered -%} {{ column.name }},
@@ -262,17 +265,20 @@
     end
 {%- endmacro %}
 
-{#- The latest valid version of every key; keys whose latest version is a deletion are left out.
+{#- The latest valid version of every key among the rows read, deletions included.
 
     base    relation of its base_ model
     table   raw table
 
-    Returns a whole select of the contract columns and source_file.
+    Returns a whole select of the contract columns, source_file, identity_hash (narrow hash of the leading identifier)
+    and changed_in (the night).
 
     Versions that were loaded at the same instant: a deletion wins, then the content decides by its hash, so that the
     choice does not depend on the order of files. Most keys have one version and need no window: only rows of keys
     that repeat are ranked. -#}
 {% macro latest_versions(base, table) -%}
+    {#- read by leading_identifier_key, which dbt cannot see before it knows the contract -#}
+    {%- set _ = ref("blocked_identifiers") -%}
     {%- set columns = contract_table(table).columns | list + ["source_file"] -%}
     {%- set key = contract_key(table) -%}
     with
@@ -287,9 +293,7 @@
             from {{ base }} as versions
             left join repeated_keys on {{ same_key(key, "repeated_keys", "versions") }}
             where
-                versions.quarantine_rule is null
-                and not versions.is_deleted
-                and repeated_keys.{{ key[0] }} is null
+                versions.quarantine_rule is null and repeated_keys.{{ key[0] }} is null
         ),
         ranked_versions as (
             select
@@ -308,13 +312,20 @@
             from {{ base }} as versions
             inner join repeated_keys on {{ same_key(key, "repeated_keys", "versions") }}
             where versions.quarantine_rule is null
+        ),
+        winners as (
+            select {{ columns | join(", ") }}
+            from single_versions
+            union all
+            select {{ columns | join(", ") }}
+            from ranked_versions
+            where version_rank = 1
         )
-    select {{ columns | join(", ") }}
-    from single_versions
-    union all
-    select {{ columns | join(", ") }}
-    from ranked_versions
-    where version_rank = 1 and not is_deleted
+    select
+        *,
+        {{ identity_hash(table) }} as identity_hash,
+        cast({{ var("night_number", 1) }} as bigint) as changed_in
+    from winners
 {%- endmacro %}
 
 {#- Hash of what a version says, wherever it was found. -#}
@@ -352,21 +363,43 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- Whole select: what became of the rows of every raw table. Versions and keys are counted in the base model, rows
-    out in the stg_ model and deletions as deleted keys that are not in it, so that the sum proves the deduplication. -#}
+{#- Whole select: what became of the rows that were read of every raw table. Versions and keys are counted in the base
+    model; rows out and deleted where they were stored; keys that were older than what is stored, or stood in another
+    file as well, are superseded. So the sum proves the deduplication. -#}
 {% macro row_accounts() -%}
     {%- for table, model in staged_tables().items() %}
         {%- set key = contract_key(table) or ["null"] %}
-        {%- set one_key = key[0] if key | length == 1 else source_key(key) %}
+        {%- set base = ref("base_" ~ model) %}
+        {%- set stored = ref("stg_" ~ model) %}
+        {%- set is_of_files_read = (
+            (
+                "source_file in (select path from "
+                ~ files_of_zone()
+                ~ " where table_name = '"
+                ~ table
+                ~ "' and "
+                ~ is_unseen("first_read_in")
+                ~ ")"
+            )
+            if is_read_in_part(table)
+            else "true"
+        ) %}
         select
             '{{ table }}' as source_table,
             versions.rows_in,
-            (select count(*) from {{ ref("stg_" ~ model) }}) as rows_out,
+            (
+                select count(*) from {{ stored }} where {{ is_of_files_read }}
+            ) as rows_out,
             versions.rows_quarantined,
             versions.rows_in
             - versions.rows_quarantined
-            - versions.key_count as rows_superseded,
-            deletions.rows_deleted
+            - versions.key_count
+            + older.key_count as rows_superseded,
+            (
+                select count(*)
+                from {{ deletions_of(stored) }}
+                where {{ is_of_files_read }}
+            ) as rows_deleted
         from
             (
                 select
@@ -374,25 +407,35 @@
                     count(quarantine_rule) as rows_quarantined,
                     count(
                         distinct case
-                            when quarantine_rule is null then {{ one_key }}
+                            when quarantine_rule is null
+                            then {{ key[0] if key | length == 1 else source_key(key) }}
                         end
                     ) as key_count
-                from {{ ref("base_" ~ model) }}
+                from {{ base }}
             ) as versions
         cross join
             (
-                select count(*) as rows_deleted
-                from
-                    (
-                        select distinct {{ key | join(", ") }}
-                        from {{ ref("base_" ~ model) }}
-                        where quarantine_rule is null and is_deleted
-                    ) as deleted_keys
-                left join
-                    {{ ref("stg_" ~ model) }} as kept
-                    on {{ same_key(key, "kept", "deleted_keys") }}
-                where kept.{{ key[0] }} is null
-            ) as deletions
+                {% if is_read_in_part(table) -%}
+                    select count(*) as key_count
+                    from
+                        (
+                            select distinct {{ key | join(", ") }}
+                            from {{ base }}
+                            where quarantine_rule is null
+                        ) as keys_read
+                    inner join
+                        (
+                            select {{ key | join(", ") }}, source_file
+                            from {{ stored }}
+                            union all
+                            select {{ key | join(", ") }}, source_file
+                            from {{ deletions_of(stored) }}
+                        ) as winners
+                        on {{ same_key(key, "winners", "keys_read") }}
+                    where not {{ is_of_files_read }}
+                {%- else -%}select 0 as key_count
+                {%- endif %}
+            ) as older
             {{ "union all" if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.settings import PROJECT_ROOT
+from warehouse.night import Basis
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -144,9 +145,19 @@ def variables(
     business_time_zone: str,
     reporting_currency: str,
     source_time_zones: Mapping[str, str],
+    basis: Basis | None = None,
+    restated_models: Sequence[str] = (),
+    reread_tables: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return dbt's variables of one night."""
+    """Return dbt's variables of one night; without a basis it builds everything."""
+    basis = basis or Basis(number=1)
     return {
+        "night_number": basis.number,
+        "last_night_number": basis.last_number,
+        "last_as_of": "" if basis.last_as_of is None else basis.last_as_of.isoformat(),
+        "known_until": "" if basis.known_until is None else basis.known_until.isoformat(" "),
+        "restated_models": list(restated_models),
+        "reread_tables": list(reread_tables),
         "run_id": run_id,
         "as_of": as_of,
         "business_time_zone": business_time_zone,
@@ -160,7 +171,6 @@ def build_arguments(
     select: Sequence[str],
     variables: Mapping[str, Any],
     target: Path,
-    full_refresh: bool = False,
     project: Path = PROJECT_ROOT,
 ) -> list[str]:
     """Return the arguments of one `dbt build`.
@@ -169,7 +179,6 @@ def build_arguments(
         select: What to build, in dbt's selection syntax.
         variables: dbt's variables.
         target: Folder for compiled SQL and the log, the warehouse's own, so that two warehouses do not meet.
-        full_refresh: Build incremental models anew.
         project: The dbt project.
     """
     return [
@@ -194,7 +203,6 @@ def build_arguments(
         "buildable",
         "--vars",
         json.dumps(variables, sort_keys=True),
-        *(["--full-refresh"] if full_refresh else []),
         "--select",
         *select,
     ]

@@ -5,20 +5,22 @@ With the in-process executor there is one such object per run. What does NOT bel
 
 from __future__ import annotations
 
+import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from orchestration import dbt
+from orchestration import dbt, restatement
+from orchestration.restatement import Fingerprint, Restatement
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, from_environment
-from warehouse import audit, lock
+from warehouse import audit, lock, state
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
 from warehouse.raw_zone import RawZoneError
@@ -40,6 +42,9 @@ class _Session:
     night: Night
     held: lock.NightLock
     manifest: Manifest | None = None
+    restatement: Restatement = field(default_factory=Restatement)
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    reread_tables: tuple[str, ...] = ()
     is_begun: bool = False
     is_published: bool = False
     failures: dict[str, str] = field(default_factory=dict)
@@ -53,11 +58,13 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     Attributes:
         as_of: Business day to build, `YYYY-MM-DD`; the last complete one when absent.
         full_refresh: Build incremental tables anew.
+        restate_from: First business day to build again, `YYYY-MM-DD`; only what is unknown when absent.
         wait_seconds: How long to wait for another writer; the configured time when absent.
     """
 
     as_of: str | None = None
     full_refresh: bool = False
+    restate_from: str | None = None
     wait_seconds: float | None = None
 
     _run_id: str = PrivateAttr()
@@ -80,6 +87,20 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def night(self) -> Night:
         """Identity of this run."""
         return self._opened.night
+
+    @property
+    def restatement(self) -> Restatement:
+        """What is built anew because a seed or a model has changed."""
+        return self._opened.restatement
+
+    @property
+    def reread_tables(self) -> tuple[str, ...]:
+        """Raw tables that are read whole although there is a night to build on."""
+        return self._opened.reread_tables
+
+    def mark_reread(self, tables: tuple[str, ...]) -> None:
+        """Remember raw tables of which a known file has changed or gone."""
+        self._opened.reread_tables = tables
 
     @property
     def manifest(self) -> Manifest:
@@ -107,8 +128,19 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def begin(self) -> None:
         """Make the build folders and record that the night runs; the first thing that a night writes."""
         self.warehouse.prepare()
-        audit.begin(self.warehouse.marts_file, self.night)
+        # the key may have been made since the night was opened
+        self._opened.night = replace(self.night, settings_fingerprint=self.settings.fingerprint())
+        audit.begin(self.warehouse.marts_file, self.night, "; ".join(self.restatement.reasons) or None)
         self._opened.is_begun = True
+
+    def succeed(self, published_at: datetime) -> None:
+        """Record that the last gate is passed: the next night builds on this one."""
+        audit.succeed(
+            self.warehouse.marts_file,
+            self.night,
+            published_at,
+            {name: json.dumps(parts) for name, parts in self._opened.fingerprints.items()},
+        )
 
     def mark_published(self) -> None:
         """Remember that readers have this night."""
@@ -163,6 +195,25 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
         )
         remove_leftovers(warehouse.published)
+        manifest = dbt.project().manifest
+        basis = state.basis(
+            warehouse,
+            as_of=day,
+            business_time_zone=settings.time_zone,
+            settings_fingerprint=settings.fingerprint(),
+            is_full_refresh=self.full_refresh,
+            restate_from=date.fromisoformat(self.restate_from) if self.restate_from else None,
+        )
+        fingerprints = restatement.fingerprints(manifest)
+        anew = Restatement()
+        if basis.last_number:
+            before = audit.model_fingerprints(warehouse.marts_file)
+            anew = restatement.restatement(
+                manifest, fingerprints, {name: json.loads(parts) for name, parts in before.items()}
+            )
+        self._log(f"builds {basis.reason}" if basis.last_number else f"builds everything: {basis.reason}")
+        if anew.models:
+            self._log(f"{len(anew.models)} models are built anew: {'; '.join(anew.reasons)}")
         night = Night(
             run_id=self._run_id,
             as_of=day,
@@ -172,8 +223,9 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             reporting_currency=settings.reporting_currency,
             code_version=_code_version(),
             seeds_hash=dbt.seeds_hash(),
+            basis=basis,
         )
-        return _Session(settings, night, held)
+        return _Session(settings, night, held, restatement=anew, fingerprints=fingerprints)
 
     def _end(self, session: _Session) -> None:
         message = "; ".join(session.failures.values()) or None
@@ -192,7 +244,14 @@ def _as_failure(error: Exception) -> dg.Failure | None:
         return error
     if isinstance(error, RawZoneError):
         return dg.Failure(description=str(error), metadata={CAUSE: RAW_ZONE}, allow_retries=False)
-    if isinstance(error, dbt.DbtError | PublicationError | SettingsError | lock.WarehouseBusyError):
+    if isinstance(
+        error,
+        dbt.DbtError
+        | PublicationError
+        | SettingsError
+        | lock.WarehouseBusyError
+        | state.WarehouseVersionError,
+    ):
         return dg.Failure(description=str(error), allow_retries=False)
     return None
 

@@ -8,6 +8,7 @@ What does NOT belong here: anything that opens a database, and any choice that i
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
 import secrets
@@ -106,6 +107,14 @@ class Settings:
     def hash_key_file(self) -> Path:
         """File that keeps the warehouse's own key when none is set."""
         return self.warehouse / "hash.key"
+
+    def fingerprint(self) -> str:
+        """Return a hash of the settings that every stored row depends on: time zones, currency and key."""
+        key = self.hash_key
+        if key is None and self.hash_key_file.is_file():
+            key = self.hash_key_file.read_text(encoding="ascii").strip()
+        parts = [self.time_zone, self.reporting_currency, sorted(self.source_time_zones.items()), key]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def private_hash_key(self) -> str:
         """Return the key that salts identifiers; make and keep a random one when none is set.

@@ -7,7 +7,7 @@ added to the tables of an older one. What does NOT belong here: anything about a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from warehouse.night import Night, utc_now
+from warehouse.state import SCHEMA_VERSION
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ class SourceLoad:
         row_count: Rows in them.
         last_loaded_at: Latest `loaded_at`, UTC; `None` without a row.
         extra_columns: Columns that the contract does not know, comma separated.
+        files_read: Files that this night has read.
+        rows_read: Rows in these.
+        is_reread: Whether all were read because a known file changed or went away.
     """
 
     table_name: str
@@ -117,6 +121,9 @@ class SourceLoad:
     row_count: int
     last_loaded_at: datetime | None
     extra_columns: str
+    files_read: int | None = None
+    rows_read: int | None = None
+    is_reread: bool = False
 
 
 RUNS = Table(
@@ -134,6 +141,14 @@ RUNS = Table(
         ),
         Column("failure", "varchar", "Why it failed, in one sentence; null otherwise."),
         Column("is_full_refresh", "boolean", "Whether incremental tables were built anew."),
+        Column("night_number", "bigint", "Number of the night, counted up whenever one begins."),
+        Column("last_night_number", "bigint", "The night that it builds on; 0 for none."),
+        Column("basis", "varchar", "What it builds on, or why on nothing, in words."),
+        Column(
+            "restated", "varchar", "What was built anew because of a changed seed or model; null for none."
+        ),
+        Column("schema_version", "bigint", "Version of the build files."),
+        Column("settings_fingerprint", "varchar", "Hash of the settings that every row depends on."),
         Column("business_time_zone", "varchar", "Time zone of the business days."),
         Column("reporting_currency", "varchar", "Currency of every revenue column (ISO 4217)."),
         Column("code_version", "varchar", "Version of the code: tag and commit, or the package's version."),
@@ -192,14 +207,28 @@ SOURCE_LOADS = Table(
         Column("file_count", "bigint", "Files read; 0 for a channel that is not there."),
         Column("size_bytes", "bigint", "Size of the files together."),
         Column("row_count", "bigint", "Rows in them."),
-        Column("last_loaded_at", "timestamp", "Latest loaded_at (UTC)."),
+        Column("files_read", "bigint", "Files that this night has read: all, or those that have arrived."),
+        Column("rows_read", "bigint", "Rows in these."),
+        Column("is_reread", "boolean", "Whether all were read because a known file changed or went away."),
+        Column("last_loaded_at", "timestamp", "High-water mark: latest loaded_at that was read (UTC)."),
         Column("extra_columns", "varchar", "Columns that the contract does not know, comma separated."),
     ),
 )
-TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS)
+MODEL_VERSIONS = Table(
+    "model_versions",
+    "One row per model: what its stored rows follow from, as of the last succeeded night.",
+    (
+        Column("model_name", "varchar", "Name of the model."),
+        Column("run_id", "varchar", "The night, see runs."),
+        Column(
+            "fingerprint", "varchar", "Hashes of its SQL, columns, macros, seeds and thresholds, as JSON."
+        ),
+    ),
+)
+TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS, MODEL_VERSIONS)
 
 
-def begin(path: Path, night: Night) -> None:
+def begin(path: Path, night: Night, restated: str | None = None) -> None:
     """Record that a night runs, and that every earlier one still called running was killed.
 
     Call it with the writer's lock held. Beginning the same night again changes nothing.
@@ -221,6 +250,12 @@ def begin(path: Path, night: Night) -> None:
             "started_at": _naive(night.started_at),
             "outcome": "running",
             "is_full_refresh": night.is_full_refresh,
+            "night_number": night.basis.number,
+            "last_night_number": night.basis.last_number,
+            "basis": night.basis.reason,
+            "restated": restated,
+            "schema_version": SCHEMA_VERSION,
+            "settings_fingerprint": night.settings_fingerprint,
             "business_time_zone": night.business_time_zone,
             "reporting_currency": night.reporting_currency,
             "code_version": night.code_version,
@@ -233,20 +268,39 @@ def begin(path: Path, night: Night) -> None:
         _insert(connection, RUNS, [[values.get(column.name) for column in RUNS.columns]])
 
 
-def succeed(path: Path, run_id: str, published_at: datetime) -> None:
+def succeed(path: Path, night: Night, published_at: datetime, fingerprints: Mapping[str, str]) -> None:
     """Record that a night has passed its last gate; written before the copy, so that readers see it.
+
+    From here on the next night builds on this one.
 
     Args:
         path: The build file.
-        run_id: The night.
+        night: The night.
         published_at: The moment of the publication, aware.
+        fingerprints: Model name to what its rows follow from, as JSON.
     """
     with _connect(path) as connection:
         connection.execute(
             "update audit.runs set outcome = 'succeeded', failure = null, ended_at = ?, published_at = ?"
             " where run_id = ?",
-            [_naive(published_at), _naive(published_at), run_id],
+            [_naive(published_at), _naive(published_at), night.run_id],
         )
+        connection.execute("delete from audit.model_versions")
+        _insert(
+            connection,
+            MODEL_VERSIONS,
+            [[name, night.run_id, fingerprint] for name, fingerprint in sorted(fingerprints.items())],
+        )
+
+
+def model_fingerprints(path: Path) -> dict[str, str]:
+    """Return what the stored rows of every model follow from, as the last succeeded night has noted."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        if not connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'audit' and table_name = 'model_versions'"
+        ).fetchone():
+            return {}
+        return dict(connection.execute("select model_name, fingerprint from audit.model_versions").fetchall())
 
 
 def end(path: Path, run_id: str, outcome: str, failure: str | None = None) -> None:
@@ -275,6 +329,9 @@ def record_source_loads(path: Path, run_id: str, loads: Iterable[SourceLoad]) ->
             load.file_count,
             load.size_bytes,
             load.row_count,
+            load.files_read,
+            load.rows_read,
+            load.is_reread,
             load.last_loaded_at,
             load.extra_columns,
         ]

@@ -5,7 +5,7 @@ What does NOT belong here: SQL, Dagster, the environment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -71,6 +71,25 @@ class Warehouse:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What a night builds on.
+
+    Attributes:
+        number: Number of this night, counted up whenever one begins.
+        last_number: Number of the last succeeded night; 0 when this one builds everything.
+        last_as_of: Its snapshot date; None when this night builds everything.
+        known_until: The end of that day, naive UTC: the tables hold nothing that occurred later.
+        reason: In a few words, for people: what it builds on, or why on nothing.
+    """
+
+    number: int
+    last_number: int = 0
+    last_as_of: date | None = None
+    known_until: datetime | None = None
+    reason: str = "first night"
+
+
+@dataclass(frozen=True)
 class Night:
     """One run over one warehouse.
 
@@ -83,6 +102,8 @@ class Night:
         reporting_currency: ISO 4217 code.
         code_version: Version of the code that runs.
         seeds_hash: Fingerprint of the business decisions under `seeds/`.
+        basis: What it builds on.
+        settings_fingerprint: Hash of the settings that every row depends on.
     """
 
     run_id: str
@@ -93,6 +114,8 @@ class Night:
     reporting_currency: str
     code_version: str
     seeds_hash: str
+    basis: Basis = field(default_factory=lambda: Basis(number=1))
+    settings_fingerprint: str = ""
 
 
 def utc_now() -> datetime:

@@ -3,7 +3,8 @@
 Two steps, so that nothing is written before everything was looked at. ``inspect`` finds the files of every
 contract table and holds them against the contract; ``open_views`` makes the views over what was found. A view
 gives a table's columns in the contract's order with their types as in the files (text formats: all text), so
-that a scan casts nothing; what a value means is decided in staging. The zone itself is never written to.
+that a scan casts nothing; what a value means is decided in staging. Schema ``arrived`` has the same views
+over the files that no published night has read. The zone itself is never written to.
 """
 # ruff: noqa: S608 - names and paths are quoted; values do not enter the text of a query.
 
@@ -19,6 +20,7 @@ from typing import Final, Literal
 import duckdb
 
 from warehouse.contract import DataType, RawColumn, RawContract, RawTable
+from warehouse.ledger import Ledger, LedgerEntry, write_ledger
 
 FileFormat = Literal["parquet", "csv", "json"]
 
@@ -89,6 +91,9 @@ class TableFiles:
         ignored_files: Files in the folder that are of no known format, as paths relative to the zone.
         rows: Number of rows, all versions counted.
         last_loaded_at: Latest ``loaded_at``, naive UTC; None without a row or a readable time.
+        ledger: What is noted of every file, in the order of ``files``.
+        arrived: Files that no published night has read as they are now.
+        is_reread: Whether a file that was read has changed or gone, so that all of them are read tonight.
     """
 
     table: RawTable
@@ -99,6 +104,19 @@ class TableFiles:
     ignored_files: tuple[str, ...]
     rows: int
     last_loaded_at: datetime | None
+    ledger: tuple[LedgerEntry, ...] = ()
+    arrived: tuple[RawFile, ...] = ()
+    is_reread: bool = False
+
+    @property
+    def arrived_rows(self) -> int:
+        """Number of rows in the files that arrived."""
+        paths = {str(file.path) for file in self.arrived}
+        return sum(
+            entry.row_count
+            for file, entry in zip(self.files, self.ledger, strict=True)
+            if str(file.path) in paths
+        )
 
     @property
     def formats(self) -> tuple[FileFormat, ...]:
@@ -120,17 +138,33 @@ class RawZone:
     tables: tuple[TableFiles, ...]
     unknown_entries: tuple[str, ...]
 
+    @property
+    def reread_tables(self) -> tuple[str, ...]:
+        """Raw tables that are read whole tonight, although there is a night to build on."""
+        return tuple(table.table.name for table in self.tables if table.is_reread)
 
-def inspect(raw: Path, contract: RawContract, time_zones: Mapping[str, str] | None = None) -> RawZone:
+
+def inspect(
+    raw: Path,
+    contract: RawContract,
+    time_zones: Mapping[str, str] | None = None,
+    ledger: Ledger | None = None,
+    night_number: int = 1,
+    last_night_number: int = 0,
+) -> RawZone:
     """Find the files of every contract table and hold them against the contract.
 
-    Reads the column names of every file, and every row once for count and latest load, so that a broken file
-    shows here. Names that start with ``.`` or ``_`` or end with ``.tmp`` are passed over, folders too.
+    Reads the column names of every file that the ledger does not know, and every row once for count and
+    latest load, so that a broken file shows here. Names that start with ``.`` or ``_`` or end with ``.tmp``
+    are passed over, folders too.
 
     Args:
         raw: The raw zone.
         contract: What it should hold.
         time_zones: Raw table to the IANA time zone of its timestamps without an offset; default UTC.
+        ledger: What earlier nights have noted of the files; nothing when this night builds on none.
+        night_number: This night.
+        last_night_number: The last night that was published: files that a later one read first have arrived.
 
     Raises:
         RawZoneError: There is no raw zone, it holds no contract table, a time zone is given for no table of
@@ -148,7 +182,13 @@ def inspect(raw: Path, contract: RawContract, time_zones: Mapping[str, str] | No
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         tables = tuple(
-            _inspect_table(connection, raw, table, (time_zones or {}).get(table.name, "UTC"))
+            _inspect_table(
+                connection,
+                raw,
+                table,
+                (time_zones or {}).get(table.name, "UTC"),
+                _Nights(ledger or {}, night_number, last_night_number),
+            )
             for table in contract.values()
         )
     if not any(table.files for table in tables):
@@ -162,8 +202,10 @@ def inspect(raw: Path, contract: RawContract, time_zones: Mapping[str, str] | No
     return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
 
 
-def open_views(database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_key: str) -> None:
-    """Make schema ``raw`` in one DuckDB file: a view per contract table, and the private key.
+def open_views(
+    database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_key: str, night_number: int = 1
+) -> None:
+    """Make schemas ``raw`` and ``arrived`` in one DuckDB file: a view per table, the ledger, the private key.
 
     A table without files becomes an empty view of the contract's types. Every view ends with ``source_file``,
     the path of a row's file relative to the zone. All of it is written or nothing.
@@ -173,32 +215,57 @@ def open_views(database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_k
         zone: What was found.
         hash_key: The warehouse's private key for hashing identifiers; stored as the only row of
             ``raw.hash_key``.
+        night_number: This night; the only row of ``raw.night``, by which the file is recognised.
     """
     if isinstance(database, Path):
         with duckdb.connect(str(database)) as connection:
-            open_views(connection, zone, hash_key)
+            open_views(connection, zone, hash_key, night_number)
         return
     database.execute("begin")
     try:
-        database.execute("create schema if not exists raw")
+        for schema in ("raw", "arrived"):
+            database.execute(f"create schema if not exists {schema}")
         # dbt's threads would trip over each other if they made it
         database.execute("create schema if not exists tonight")
         for files in zone.tables:
             query = _query(zone.path, files.table, files.files, files.columns)
             database.execute(f"create or replace view raw.{_quoted(files.table.name)} as {query}")
+            types = {column.name: _view_type(column, files.arrived) for column in files.table.columns}
+            query = _query(zone.path, files.table, files.arrived, types)
+            database.execute(f"create or replace view arrived.{_quoted(files.table.name)} as {query}")
+        write_ledger(database, (entry for files in zone.tables for entry in files.ledger))
         database.execute("create or replace table raw.hash_key (hash_key varchar not null)")
         database.execute("insert into raw.hash_key values (?)", [hash_key])
+        database.execute("create or replace table raw.night (night_number bigint not null)")
+        database.execute("insert into raw.night values (?)", [night_number])
         database.execute("commit")
     except duckdb.Error:
         database.execute("rollback")
         raise
 
 
+@dataclass(frozen=True)
+class _Nights:
+    """What earlier nights have noted, and which of them counts."""
+
+    ledger: Ledger
+    number: int
+    last_number: int
+
+
 def _inspect_table(
-    connection: duckdb.DuckDBPyConnection, raw: Path, table: RawTable, time_zone: str
+    connection: duckdb.DuckDBPyConnection, raw: Path, table: RawTable, time_zone: str, nights: _Nights
 ) -> TableFiles:
     paths, ignored = _list_files(raw / table.name)
-    files = tuple(_read_header(connection, raw, table, path, format_) for path, format_ in paths)
+    unchanged = {
+        path: entry for path, _ in paths if (entry := _unchanged(raw, table, path, nights)) is not None
+    }
+    files = tuple(
+        RawFile(path=path, format=format_, columns=unchanged[path].columns)
+        if path in unchanged
+        else _read_header(connection, raw, table, path, format_)
+        for path, format_ in paths
+    )
     for file in files:
         for column in table.required:
             # A JSON file without a row has no keys; nothing is missing from it.
@@ -210,7 +277,19 @@ def _inspect_table(
     columns = {column.name: _view_type(column, files) for column in table.columns}
     known = set(columns)
     extra = {name for file in files for name in file.columns if name.casefold() not in known}
-    rows, last_loaded_at = _measure(connection, raw, table, files, columns, time_zone)
+    entries = unchanged | {
+        file.path: entry
+        for file, entry in _measured(
+            connection,
+            raw,
+            table,
+            [file for file in files if file.path not in unchanged],
+            time_zone,
+            nights.number,
+        )
+    }
+    ledger = tuple(entries[file.path] for file in files)
+    noted = {path for name, path in nights.ledger if name == table.name}
     return TableFiles(
         table=table,
         files=files,
@@ -220,9 +299,22 @@ def _inspect_table(
         ),
         extra_columns=tuple(sorted(extra)),
         ignored_files=tuple(str(path.relative_to(raw)) for path in ignored),
-        rows=rows,
-        last_loaded_at=last_loaded_at,
+        rows=sum(entry.row_count for entry in ledger),
+        last_loaded_at=max((entry.last_loaded_at for entry in ledger if entry.last_loaded_at), default=None),
+        ledger=ledger,
+        arrived=tuple(file for file in files if entries[file.path].first_read_in > nights.last_number),
+        # what was read and is not there as it was: changed, or gone
+        is_reread=bool(noted - {entry.path for entry in unchanged.values()}),
     )
+
+
+def _unchanged(raw: Path, table: RawTable, path: Path, nights: _Nights) -> LedgerEntry | None:
+    """What is noted of a file, if it is as it was."""
+    entry = nights.ledger.get((table.name, str(path.relative_to(raw))))
+    if entry is None:
+        return None
+    found = path.stat()
+    return entry if (found.st_size, found.st_mtime_ns) == (entry.size_bytes, entry.modified_ns) else None
 
 
 def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]]:
@@ -313,40 +405,29 @@ def _plain_type(type_: str) -> str:
     return "VARCHAR"
 
 
-def _measure(
+def _measured(
     connection: duckdb.DuckDBPyConnection,
     raw: Path,
     table: RawTable,
     files: Sequence[RawFile],
-    columns: Mapping[str, str],
     time_zone: str,
-) -> tuple[int, datetime | None]:
-    """Rows and latest ``loaded_at`` (naive UTC); names the file if one cannot be read to its end."""
+    night_number: int,
+) -> list[tuple[RawFile, LedgerEntry]]:
+    """Rows and high-water mark of every file; names the file if one cannot be read to its end."""
     if not files:
-        return 0, None
-    zone = time_zone.replace("'", "''")
-    type_ = columns["loaded_at"]
-    if type_ == "TIMESTAMP WITH TIME ZONE":
-        latest = "max(loaded_at) at time zone 'UTC'"
-    elif type_ == "VARCHAR":
-        latest = (
-            "max(case when regexp_matches(loaded_at, ':[0-9.]+ *[-+A-Za-z]') "
-            "then try_cast(regexp_replace(loaded_at, ' ([-+])', '\\1') as timestamptz) at time zone 'UTC' "
-            f"else (try_cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC' end)"
+        return []
+    columns = {column.name: _view_type(column, files) for column in table.columns}
+    latest = _latest(columns["loaded_at"], time_zone)
+
+    def measured(some: Sequence[RawFile]) -> dict[str, tuple[int, datetime | None]]:
+        query = (
+            f"select source_file, count(*), {latest} from ({_query(raw, table, some, columns)}) group by all"
         )
-    elif type_ in {"TIMESTAMP", "DATE"}:
-        latest = f"(cast(max(loaded_at) as timestamp) at time zone '{zone}') at time zone 'UTC'"
-    else:
-        latest = "cast(null as timestamp)"
+        return {path: (rows, mark) for path, rows, mark in connection.execute(query).fetchall()}
 
-    def measured(some: Sequence[RawFile]) -> tuple[int, datetime | None]:
-        query = f"select count(*), {latest} from ({_query(raw, table, some, columns)})"
-        row = connection.execute(query).fetchone()
-        assert row is not None  # noqa: S101 - an aggregate without groups has one row
-        return row[0], row[1]
-
+    before = {file.path: file.path.stat() for file in files}
     try:
-        return measured(files)
+        found = measured(files)
     except duckdb.Error as error:
         for file in files:
             try:
@@ -354,6 +435,39 @@ def _measure(
             except duckdb.Error as cause:
                 raise _unreadable(raw, table, file.path, cause) from cause
         raise RawZoneError(f"Raw table {table.name} cannot be read: {_told(error)}") from error
+    entries = []
+    for file in files:
+        path = str(file.path.relative_to(raw))
+        rows, mark = found.get(path, (0, None))
+        entry = LedgerEntry(
+            table_name=table.name,
+            path=path,
+            # as it was before it was read: what a loader appends meanwhile shows in the next night
+            size_bytes=before[file.path].st_size,
+            modified_ns=before[file.path].st_mtime_ns,
+            row_count=rows,
+            last_loaded_at=mark,
+            columns=file.columns,
+            first_read_in=night_number,
+        )
+        entries.append((file, entry))
+    return entries
+
+
+def _latest(type_: str, time_zone: str) -> str:
+    """SQL of the latest ``loaded_at`` of a column of that type, naive UTC."""
+    zone = time_zone.replace("'", "''")
+    if type_ == "TIMESTAMP WITH TIME ZONE":
+        return "max(loaded_at) at time zone 'UTC'"
+    if type_ == "VARCHAR":
+        return (
+            "max(case when regexp_matches(loaded_at, ':[0-9.]+ *[-+A-Za-z]') "
+            "then try_cast(regexp_replace(loaded_at, ' ([-+])', '\\1') as timestamptz) at time zone 'UTC' "
+            f"else (try_cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC' end)"
+        )
+    if type_ in {"TIMESTAMP", "DATE"}:
+        return f"(cast(max(loaded_at) as timestamp) at time zone '{zone}') at time zone 'UTC'"
+    return "cast(null as timestamp)"
 
 
 def _query(raw: Path, table: RawTable, files: Sequence[RawFile], columns: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from orchestration.settings import PROJECT_ROOT, from_environment
 from warehouse import audit, raw_zone
 from warehouse.contract import read_contract
+from warehouse.ledger import read_ledger
 
 LANDING = dg.AssetKey(["landing", "complete_journey"])
 # Raw tables that the built-in data set fills; everybody else's loaders are not Dagster's business.
@@ -91,11 +92,20 @@ def _constraints(rules: Mapping[str, Any]) -> dg.TableColumnConstraints:
 
 def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[dg.MaterializeResult[Any]]:
     settings = night.settings
-    zone = raw_zone.inspect(settings.raw, read_contract(PROJECT_ROOT), settings.source_time_zones)
+    basis = night.night.basis
+    zone = raw_zone.inspect(
+        settings.raw,
+        read_contract(PROJECT_ROOT),
+        settings.source_time_zones,
+        read_ledger(night.warehouse.staging_file) if basis.last_number else None,
+        basis.number,
+        basis.last_number,
+    )
     # Nothing is written before the raw zone is known to be readable as a whole.
     key = settings.private_hash_key()
     night.begin()
-    raw_zone.open_views(night.warehouse.staging_file, zone, key)
+    night.mark_reread(zone.reread_tables)
+    raw_zone.open_views(night.warehouse.staging_file, zone, key, basis.number)
     loads = {files.table.name: _source_load(files) for files in zone.tables}
     audit.record_source_loads(night.warehouse.marts_file, night.night.run_id, loads.values())
     _tell(context, zone, loads)
@@ -111,6 +121,9 @@ def _source_load(files: raw_zone.TableFiles) -> audit.SourceLoad:
         file_count=len(files.files),
         size_bytes=sum(file.path.stat().st_size for file in files.files),
         row_count=files.rows,
+        files_read=len(files.files if files.is_reread else files.arrived),
+        rows_read=files.rows if files.is_reread else files.arrived_rows,
+        is_reread=files.is_reread,
         last_loaded_at=files.last_loaded_at,
         extra_columns=", ".join(files.extra_columns),
     )
@@ -121,7 +134,11 @@ def _tell(
 ) -> None:
     for load in loads.values():
         if load.file_count:
-            context.log.info(f"{load.table_name:<44}{load.row_count:>14,} rows, {load.file_count:,} files")
+            context.log.info(
+                f"{load.table_name:<44}{load.rows_read:>14,} rows, {load.files_read:,} files"
+                + (f" of {load.file_count:,}" if load.files_read != load.file_count else "")
+                + (", read again: a file changed or went away" if load.is_reread else "")
+            )
         if load.extra_columns:
             context.log.warning(
                 f"{load.table_name}: columns outside the contract are left out: {load.extra_columns}"

@@ -16,7 +16,10 @@ with
             in_reply_to,
             occurred_at,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

@@ -18,7 +18,10 @@ with
             redeemed_at,
             is_date_only,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

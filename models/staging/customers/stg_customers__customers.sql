@@ -12,7 +12,10 @@ with
             loyalty_id,
             country,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

@@ -6,7 +6,18 @@ with
         {{ latest_versions(ref("base_finance__exchange_rates"), "exchange_rates") }}
     ),
 
-    final as (select rate_on, currency, rate, source_file, loaded_at from latest)
+    final as (
+        select
+            rate_on,
+            currency,
+            rate,
+            source_file,
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
+        from latest
+    )
 
 select *
 from final

@@ -13,7 +13,10 @@ with
             right_value,
             observed_at,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

@@ -8,9 +8,8 @@ with
     raw_rows as ({{ raw_rows("order_returns", delivered) }}),
 
     first_rates as (
-        select currency as rate_currency, min(rate_on) as first_rate_on
-        from {{ ref("stg_finance__exchange_rates") }}
-        group by currency
+        select currency as rate_currency, first_rate_on
+        from {{ ref("stg_finance__first_rates") }}
     ),
 
     time_bounds as ({{ time_bounds() }}),

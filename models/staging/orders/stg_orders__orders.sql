@@ -24,7 +24,10 @@ with
             is_auto_renewal,
             is_test,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

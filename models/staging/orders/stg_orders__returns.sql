@@ -5,7 +5,16 @@ with
 
     final as (
         select
-            return_id, order_id, returned_at, amount, currency, source_file, loaded_at
+            return_id,
+            order_id,
+            returned_at,
+            amount,
+            currency,
+            source_file,
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

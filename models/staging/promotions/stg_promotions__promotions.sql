@@ -12,7 +12,10 @@ with
             ends_at,
             discount_rate,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

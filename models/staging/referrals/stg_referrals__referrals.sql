@@ -12,7 +12,10 @@ with
             sent_at,
             converted_at,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

@@ -19,7 +19,10 @@ with
             product_id,
             created_at,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

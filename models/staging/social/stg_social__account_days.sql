@@ -7,7 +7,16 @@ with
     ),
 
     final as (
-        select network, account_id, observed_on, followers, source_file, loaded_at
+        select
+            network,
+            account_id,
+            observed_on,
+            followers,
+            source_file,
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

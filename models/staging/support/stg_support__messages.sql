@@ -13,7 +13,10 @@ with
             is_public,
             sent_at,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

@@ -17,7 +17,10 @@ with
             created_at,
             solved_at,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

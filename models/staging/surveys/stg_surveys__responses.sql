@@ -20,7 +20,10 @@ with
             sentiment,
             responded_at,
             source_file,
-            loaded_at
+            loaded_at,
+            is_deleted,
+            identity_hash,
+            changed_in
         from latest
     )
 

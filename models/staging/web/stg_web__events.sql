@@ -43,7 +43,10 @@ with
             latest.order_id,
             bots.user_agent is not null as is_bot,
             latest.source_file,
-            latest.loaded_at
+            latest.loaded_at,
+            latest.is_deleted,
+            latest.identity_hash,
+            latest.changed_in
         from latest
         left join bots on latest.user_agent = bots.user_agent
     )

@@ -1,0 +1,100 @@
+"""The ledger of raw files: which ones earlier nights have read, so that a night opens what has arrived.
+
+A file is the unit of arrival. Rows of equal `loaded_at` in two files are neither lost nor read twice,
+whatever the loaders' clocks say; a file that is there as it was (path, size, time of change) is not opened
+again. What does NOT belong here: how files are read (`warehouse.raw_zone`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+_COLUMNS = (
+    ("table_name", "varchar"),
+    ("path", "varchar"),
+    ("size_bytes", "bigint"),
+    ("modified_ns", "bigint"),
+    ("row_count", "bigint"),
+    ("last_loaded_at", "timestamp"),
+    ("columns", "varchar"),
+    ("first_read_in", "bigint"),
+)
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One file of the raw zone as a night has read it.
+
+    Attributes:
+        table_name: Raw table.
+        path: Path relative to the raw zone; what `source_file` says of a row.
+        size_bytes: Size of the file.
+        modified_ns: Time of its last change, nanoseconds since the epoch.
+        row_count: Rows in it.
+        last_loaded_at: Its high-water mark: latest `loaded_at`, naive UTC; None without a readable one.
+        columns: Name as spelled in the file to DuckDB's type, in the file's order.
+        first_read_in: Number of the night that read it first, as it is now.
+    """
+
+    table_name: str
+    path: str
+    size_bytes: int
+    modified_ns: int
+    row_count: int
+    last_loaded_at: datetime | None
+    columns: Mapping[str, str]
+    first_read_in: int
+
+
+Ledger = Mapping[tuple[str, str], LedgerEntry]
+
+
+def read_ledger(staging_file: Path) -> Ledger:
+    """Return what the last night has noted, by raw table and path; empty without a night to build on."""
+    if not staging_file.is_file():
+        return {}
+    with duckdb.connect(str(staging_file), read_only=True) as connection:
+        if not connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'files'"
+        ).fetchone():
+            return {}
+        names = ", ".join(name for name, _ in _COLUMNS)
+        rows = connection.execute(f"select {names} from raw.files").fetchall()  # noqa: S608 - our own names
+    entries = [
+        LedgerEntry(table, path, size, modified, count, mark, json.loads(columns), number)
+        for table, path, size, modified, count, mark, columns, number in rows
+    ]
+    return {(entry.table_name, entry.path): entry for entry in entries}
+
+
+def write_ledger(connection: duckdb.DuckDBPyConnection, entries: Iterable[LedgerEntry]) -> None:
+    """Replace `raw.files`, in the transaction of the connection."""
+    declared = ", ".join(f"{name} {type_}" for name, type_ in _COLUMNS)
+    connection.execute(f"create or replace table raw.files ({declared})")
+    rows = [
+        [
+            entry.table_name,
+            entry.path,
+            entry.size_bytes,
+            entry.modified_ns,
+            entry.row_count,
+            entry.last_loaded_at,
+            json.dumps(dict(entry.columns)),
+            entry.first_read_in,
+        ]
+        for entry in entries
+    ]
+    places = ", ".join("?" for _ in _COLUMNS)
+    for start in range(0, len(rows), 1_000):
+        batch = rows[start : start + 1_000]
+        values = ", ".join(f"({places})" for _ in batch)
+        connection.execute(
+            f"insert into raw.files values {values}",  # noqa: S608 - placeholders only
+            [value for row in batch for value in row],
+        )

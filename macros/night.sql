@@ -43,6 +43,15 @@
     cast('{{ last.replace(day=1).isoformat() }}' as date)
 {%- endmacro %}
 
+{#- The month before: its totals are what the open months build on. -#}
+{% macro last_closed_month() -%}
+    {%- set last = modules.datetime.date.fromisoformat(
+        var("last_as_of", "") or "1970-01-01"
+    ) -%}
+    {%- set before = last.replace(day=1) - modules.datetime.timedelta(days=1) -%}
+    cast('{{ before.replace(day=1).isoformat() }}' as date)
+{%- endmacro %}
+
 {#- True for rows that no published night has seen: `changed_in` is the number of the night that wrote them. A killed
     night's rows stay unseen until a later one is published. -#}
 {% macro is_unseen(column="changed_in") -%}
@@ -231,7 +240,7 @@
 {#- Table beside a stored one that holds what nights changed in it: see `logged`, and the materialization of stg_
     models. -#}
 {% macro changes_of(relation) -%}
-    {{ scratch_relation(relation, "changes") }}
+    {{ return(scratch_relation(relation, "changes")) }}
 {%- endmacro %}
 
 {#- Incremental strategy `logged`, for small tables that many rows depend on: the whole table is replaced, and what

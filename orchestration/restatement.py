@@ -22,10 +22,6 @@ from orchestration.settings import PROJECT_ROOT
 Fingerprint = Mapping[str, str]
 """Parts that a model follows from (sql, columns, macro NAME, seed NAME, threshold NAME) to hashes."""
 
-# What decides how a night goes about it, and not what comes of it.
-_NO_PART_OF_A_ROW = frozenset(
-    {"builds_on_last_night", "should_full_refresh", "is_unseen", "rows_of_tonight", "staged_rows_of_tonight"}
-)
 _THRESHOLDS = "thresholds"
 _NAMED_THRESHOLD = re.compile(r"""threshold(?:_literal)?\(\s*["'](\w+)["']\s*\)""")
 _WHITE_SPACE = re.compile(r"\s+")
@@ -119,7 +115,7 @@ def _macros(manifest: Mapping[str, Any], names: Iterable[str]) -> dict[str, Mapp
         macro = manifest["macros"].get(uid)
         if macro is None or macro["package_name"] != _PACKAGE:
             continue
-        if macro["name"] in found or macro["name"] in _NO_PART_OF_A_ROW:
+        if macro["name"] in found:
             continue
         found[macro["name"]] = macro
         todo.extend(macro["depends_on"]["macros"])

@@ -2,7 +2,20 @@
 -- how many there were. Grain: customer and snapshot date.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }}),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    snapshots as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__customers"),
+                "restated_customers",
+                "snapshot_date",
+                open_month(),
+            )
+        }}
+    ),
 
     population_gaps as (select * from {{ ref("int_interactions__population_gaps") }}),
 

@@ -1,8 +1,34 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "snapshot_date",
+                "unit": "month",
+            }
+        },
+    )
+}}
 -- How much of a customer's tenure was covered by open prompt windows: under constant
 -- mailing anything looks prompted. Grain: customer and snapshot date.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }}),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    snapshots as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__customers"),
+                "restated_customers",
+                "snapshot_date",
+                open_month(),
+            )
+        }}
+    ),
 
     months as (select * from {{ ref("int_calendar__months") }}),
 
@@ -38,6 +64,28 @@ with
             month_bounds
             on states.state_at < month_bounds.ends_at
             and states.state_ends_at > month_bounds.starts_at
+        {%- if builds_on_last_night() %}
+            left join
+                restated_customers
+                on states.customer_id = restated_customers.customer_id
+            where
+                month_bounds.month_start >= {{ open_month() }}
+                or restated_customers.customer_id is not null
+        {%- endif %}
+    ),
+
+    -- what was covered until the last closed month
+    carried as (
+        {%- if builds_on_last_night() %}
+            select stored.customer_id, stored.covered_microseconds
+            from {{ this }} as stored
+            anti join
+                restated_customers
+                on stored.customer_id = restated_customers.customer_id
+            where stored.snapshot_date = {{ open_month() }} - 1
+        {%- else %}
+            select customer_id, 0 as covered_microseconds from snapshots where 1 = 0
+        {%- endif %}
     ),
 
     covered_months as (
@@ -63,7 +111,8 @@ with
                     rows between unbounded preceding and current row
                 ),
                 0
-            ) as covered_microseconds,
+            )
+            + coalesce(carried.covered_microseconds, 0) as covered_microseconds,
             {{
                 microseconds_between(
                     business_day_start("snapshots.first_active_on"),
@@ -75,6 +124,7 @@ with
             covered_months
             on snapshots.customer_id = covered_months.customer_id
             and snapshots.month_start = covered_months.month_start
+        left join carried on snapshots.customer_id = carried.customer_id
     ),
 
     -- whole numbers up to here: a tenure that is covered throughout gives exactly 1
@@ -82,6 +132,7 @@ with
         select
             customer_id,
             snapshot_date,
+            cast(covered_microseconds as bigint) as covered_microseconds,
             cast(covered_microseconds as double)
             / cast(tenure_microseconds as double) as saturation
         from cumulated

@@ -2,9 +2,19 @@
 -- and snapshot date with any.
 with
 
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
     active_days as (
-        select customer_id, active_on, active_month
-        from {{ ref("int_interactions__active_days") }}
+        {{
+            rows_of_tonight(
+                ref("int_interactions__active_days"),
+                "restated_customers",
+                "active_on",
+                open_month() ~ " - 90",
+            )
+        }}
     ),
 
     months as (

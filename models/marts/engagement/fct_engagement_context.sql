@@ -1,11 +1,71 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "snapshot_date",
+                "unit": "month",
+            }
+        },
+    )
+}}
 -- Context: the situations in which the interactions of a customer happened. Grain:
 -- customer, snapshot date and context with any interaction to date. The contexts of a
 -- customer add up to the customer's interactions.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }} where is_in_life),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
 
-    days as (select * from {{ ref("fct_engagement_days") }} where interactions > 0),
+    snapshots_tonight as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__customers"),
+                "restated_customers",
+                "snapshot_date",
+                open_month(),
+            )
+        }}
+    ),
+
+    snapshots as (select * from snapshots_tonight where is_in_life),
+
+    days_tonight as (
+        {{
+            rows_of_tonight(
+                ref("fct_engagement_days"),
+                "restated_customers",
+                "active_on",
+                open_month(),
+            )
+        }}
+    ),
+
+    days as (select * from days_tonight where interactions > 0),
+
+    -- totals of the last closed month
+    carried as (
+        {%- if builds_on_last_night() %}
+            select stored.*
+            from {{ this }} as stored
+            anti join
+                restated_customers
+                on stored.customer_id = restated_customers.customer_id
+            where stored.snapshot_date = {{ open_month() }} - 1
+        {%- else %}
+            select
+                customer_id,
+                context,
+                interactions,
+                promotion_interactions,
+                offline_interactions
+            from days
+            where 1 = 0
+        {%- endif %}
+    ),
 
     context_months as (
         select
@@ -17,6 +77,15 @@ with
             sum(offline_interactions) as offline_interactions
         from days
         group by customer_id, context, {{ month_start("active_on") }}
+        union all
+        select
+            customer_id,
+            context,
+            {{ last_closed_month() }} as month_start,
+            interactions,
+            promotion_interactions,
+            offline_interactions
+        from carried
     ),
 
     -- a total holds from its month until the next month in which the context occurs

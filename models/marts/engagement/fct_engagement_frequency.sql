@@ -1,46 +1,80 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "snapshot_date",
+                "unit": "month",
+            }
+        },
+    )
+}}
 -- Repetition and frequency: frequent and similar, or sporadic and varied. Grain:
 -- customer and snapshot date.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }}),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    snapshots as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__customers"),
+                "restated_customers",
+                "snapshot_date",
+                open_month(),
+            )
+        }}
+    ),
 
     recent as (select * from {{ ref("int_snapshots__trailing_activity") }}),
 
-    days as (select * from {{ ref("fct_engagement_days") }} where interactions > 0),
-
-    type_months as (
-        select
-            customer_id,
-            interaction_type,
-            {{ month_start("active_on") }} as month_start,
-            cast(sum(interactions) as double) as interactions
-        from days
-        group by customer_id, interaction_type, {{ month_start("active_on") }}
+    type_totals as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__type_totals"),
+                "restated_customers",
+                "month_start",
+                open_month(),
+            )
+        }}
     ),
 
-    type_totals as (
-        select
-            *,
-            sum(interactions) over (
-                partition by customer_id, interaction_type
-                order by month_start
-                rows between unbounded preceding and current row
-            ) as interactions_to_date
-        from type_months
+    -- totals of the last closed month
+    carried as (
+        {%- if builds_on_last_night() %}
+            select stored.*
+            from {{ this }} as stored
+            anti join
+                restated_customers
+                on stored.customer_id = restated_customers.customer_id
+            where stored.snapshot_date = {{ open_month() }} - 1
+        {%- else %}
+            select customer_id, cast(0 as decimal(28, 12)) as n_ln_n, 0 as types
+            from snapshots
+            where 1 = 0
+        {%- endif %}
     ),
 
     -- n ln n changes only in months in which the type occurs, so its changes can be
-    -- added up like counts
+    -- added up like counts; as decimals, so that the order of adding does not matter
     type_changes as (
         select
             customer_id,
             month_start,
             sum(
-                interactions_to_date * ln(interactions_to_date) - case
+                cast(
+                    interactions_to_date * ln(interactions_to_date) as decimal(28, 12)
+                ) - case
                     when interactions_to_date > interactions
                     then
-                        (interactions_to_date - interactions)
-                        * ln(interactions_to_date - interactions)
+                        cast(
+                            (interactions_to_date - interactions)
+                            * ln(interactions_to_date - interactions) as decimal(28, 12)
+                        )
                     else 0
                 end
             ) as n_ln_n,
@@ -54,13 +88,20 @@ with
     cumulated as (
         select
             snapshots.*,
-            sum(type_changes.n_ln_n) over to_date as n_ln_n,
-            cast(sum(type_changes.new_types) over to_date as bigint) as types
+            cast(
+                coalesce(sum(type_changes.n_ln_n) over to_date, 0)
+                + coalesce(carried.n_ln_n, 0) as decimal(28, 12)
+            ) as n_ln_n,
+            cast(
+                coalesce(sum(type_changes.new_types) over to_date, 0)
+                + coalesce(carried.types, 0) as bigint
+            ) as types
         from snapshots
         left join
             type_changes
             on snapshots.customer_id = type_changes.customer_id
             and snapshots.month_start = type_changes.month_start
+        left join carried on snapshots.customer_id = carried.customer_id
         window
             to_date as (
                 partition by snapshots.customer_id
@@ -90,13 +131,14 @@ with
             coalesce(recent.active_days_90, 0) as active_days_90,
             cumulated.interactions,
             cumulated.types,
+            cumulated.n_ln_n,
             case
                 when cumulated.types = 1
                 then 0.0
                 else
                     greatest(
                         ln(cumulated.interactions)
-                        - cumulated.n_ln_n / cumulated.interactions,
+                        - cast(cumulated.n_ln_n as double) / cumulated.interactions,
                         0.0
                     )
             end as type_entropy
@@ -136,6 +178,7 @@ with
             active_days_90,
             interactions,
             types,
+            n_ln_n,
             type_entropy,
             effective_types,
             case when types >= 2 then type_entropy / ln(types) end as type_evenness,

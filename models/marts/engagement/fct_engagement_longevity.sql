@@ -1,8 +1,36 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "snapshot_date",
+                "unit": "month",
+            }
+        },
+    )
+}}
 -- Longevity: over how long a time the interactions are spread. Grain: customer and
 -- snapshot date.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }} where is_in_life),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    snapshots_tonight as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__customers"),
+                "restated_customers",
+                "snapshot_date",
+                open_month(),
+            )
+        }}
+    ),
+
+    snapshots as (select * from snapshots_tonight where is_in_life),
 
     lapses as (select * from {{ ref("int_snapshots__lapse_thresholds") }}),
 
@@ -12,11 +40,7 @@ with
         where active_day_number = 1
     ),
 
-    source_starts as (
-        select source_table, min(occurred_on) as history_starts_on
-        from {{ ref("fct_interactions") }}
-        group by source_table
-    ),
+    source_starts as (select * from {{ ref("int_interactions__source_starts") }}),
 
     measured as (
         select

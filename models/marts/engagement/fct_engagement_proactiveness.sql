@@ -1,18 +1,106 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "snapshot_date",
+                "unit": "month",
+            }
+        },
+    )
+}}
 -- Proactiveness: whether the customer engages of their own accord. Grain: customer and
 -- snapshot date; counts to date.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }}),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    snapshots as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__customers"),
+                "restated_customers",
+                "snapshot_date",
+                open_month(),
+            )
+        }}
+    ),
 
     saturations as (select * from {{ ref("int_snapshots__prompt_saturation") }}),
 
-    days as (select * from {{ ref("fct_engagement_days") }}),
-
-    touches as (select * from {{ ref("fct_touches") }}),
+    days as (
+        {{
+            rows_of_tonight(
+                ref("fct_engagement_days"),
+                "restated_customers",
+                "active_on",
+                open_month(),
+            )
+        }}
+    ),
 
     customers as (
         select distinct customer_id, {{ month_start("first_active_on") }} as first_month
         from snapshots
+    ),
+
+    -- of new customers all touches count, also those before the open month
+    whole_customers as (
+        select customer_id
+        from restated_customers
+        {%- if builds_on_last_night() %}
+            union
+            select customer_id
+            from customers
+            where first_month >= {{ open_month() }}
+        {%- endif %}
+    ),
+
+    touches as (
+        {{
+            rows_of_tonight(
+                ref("fct_touches"), "whole_customers", "touched_on", open_month()
+            )
+        }}
+    ),
+
+    answered_touches as (
+        {{
+            rows_of_tonight(
+                ref("fct_touches"),
+                "whole_customers",
+                "answered_at",
+                business_day_start(open_month()),
+            )
+        }}
+    ),
+
+    -- totals of the last closed month
+    carried as (
+        {%- if builds_on_last_night() %}
+            select stored.*
+            from {{ this }} as stored
+            anti join
+                restated_customers
+                on stored.customer_id = restated_customers.customer_id
+            where stored.snapshot_date = {{ open_month() }} - 1
+        {%- else %}
+            select
+                customer_id,
+                0 as unprompted,
+                0 as prompted_explicitly,
+                0 as prompted_by_window,
+                0 as unknown,
+                0 as touches_received,
+                0 as touches_answered,
+                cast(0 as double) as response_seconds
+            from snapshots
+            where 1 = 0
+        {%- endif %}
     ),
 
     prompt_months as (
@@ -55,8 +143,8 @@ with
             customer_id,
             {{ month_start(business_day("answered_at")) }} as month_start,
             count(*) as touches_answered,
-            sum(response_seconds) as response_seconds
-        from touches
+            sum({{ exact("response_seconds") }}) as response_seconds
+        from answered_touches
         where is_answered
         group by customer_id, {{ month_start(business_day("answered_at")) }}
     ),
@@ -68,32 +156,33 @@ with
             snapshots.is_current,
             snapshots.is_in_life,
             cast(
-                coalesce(sum(prompt_months.unprompted) over to_date, 0) as bigint
+                coalesce(sum(prompt_months.unprompted) over to_date, 0)
+                + coalesce(carried.unprompted, 0) as bigint
             ) as unprompted,
             cast(
-                coalesce(
-                    sum(prompt_months.prompted_explicitly) over to_date, 0
-                ) as bigint
+                coalesce(sum(prompt_months.prompted_explicitly) over to_date, 0)
+                + coalesce(carried.prompted_explicitly, 0) as bigint
             ) as prompted_explicitly,
             cast(
-                coalesce(
-                    sum(prompt_months.prompted_by_window) over to_date, 0
-                ) as bigint
+                coalesce(sum(prompt_months.prompted_by_window) over to_date, 0)
+                + coalesce(carried.prompted_by_window, 0) as bigint
             ) as prompted_by_window,
             cast(
-                coalesce(sum(prompt_months.unknown) over to_date, 0) as bigint
+                coalesce(sum(prompt_months.unknown) over to_date, 0)
+                + coalesce(carried.unknown, 0) as bigint
             ) as unknown,
             cast(
-                coalesce(
-                    sum(received_months.touches_received) over to_date, 0
-                ) as bigint
+                coalesce(sum(received_months.touches_received) over to_date, 0)
+                + coalesce(carried.touches_received, 0) as bigint
             ) as touches_received,
             cast(
-                coalesce(
-                    sum(answered_months.touches_answered) over to_date, 0
-                ) as bigint
+                coalesce(sum(answered_months.touches_answered) over to_date, 0)
+                + coalesce(carried.touches_answered, 0) as bigint
             ) as touches_answered,
-            sum(answered_months.response_seconds) over to_date as response_seconds,
+            cast(
+                coalesce(sum(answered_months.response_seconds) over to_date, 0)
+                + coalesce({{ exact("carried.response_seconds") }}, 0) as double
+            ) as response_seconds,
             saturations.saturation
         from snapshots
         inner join
@@ -112,6 +201,7 @@ with
             answered_months
             on snapshots.customer_id = answered_months.customer_id
             and snapshots.month_start = answered_months.month_start
+        left join carried on snapshots.customer_id = carried.customer_id
         window
             to_date as (
                 partition by snapshots.customer_id
@@ -167,6 +257,7 @@ with
             touches_answered,
             touches_answered
             / cast(nullif(touches_received, 0) as double) as response_rate,
+            response_seconds,
             response_seconds / nullif(touches_answered, 0) as mean_response_seconds,
             known < {{ threshold("low_sample_interactions") }} as is_low_sample,
             saturation,

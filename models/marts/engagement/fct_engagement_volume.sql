@@ -1,11 +1,72 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="restated",
+        meta={
+            "restated": {
+                "customers": "int_night__restated_customers",
+                "since": "snapshot_date",
+                "unit": "month",
+            }
+        },
+    )
+}}
 -- Volume: how much interaction there was over the whole life. Grain: customer, snapshot
 -- date and channel with any interaction to date. The channels of a customer add up to
 -- the customer's interactions.
 with
 
-    snapshots as (select * from {{ ref("int_snapshots__customers") }} where is_in_life),
+    restated_customers as (
+        select customer_id from {{ ref("int_night__restated_customers") }}
+    ),
 
-    days as (select * from {{ ref("fct_engagement_days") }}),
+    snapshots_tonight as (
+        {{
+            rows_of_tonight(
+                ref("int_snapshots__customers"),
+                "restated_customers",
+                "snapshot_date",
+                open_month(),
+            )
+        }}
+    ),
+
+    snapshots as (select * from snapshots_tonight where is_in_life),
+
+    days as (
+        {{
+            rows_of_tonight(
+                ref("fct_engagement_days"),
+                "restated_customers",
+                "active_on",
+                open_month(),
+            )
+        }}
+    ),
+
+    -- totals of the last closed month
+    carried as (
+        {%- if builds_on_last_night() %}
+            select stored.*
+            from {{ this }} as stored
+            anti join
+                restated_customers
+                on stored.customer_id = restated_customers.customer_id
+            where stored.snapshot_date = {{ open_month() }} - 1
+        {%- else %}
+            select
+                customer_id,
+                channel,
+                interactions as interactions_to_date,
+                visits as visits_to_date,
+                weighted_interactions as weighted_interactions_to_date,
+                engaged_seconds as engaged_seconds_to_date,
+                orders as orders_to_date,
+                revenue as revenue_to_date
+            from days
+            where 1 = 0
+        {%- endif %}
+    ),
 
     channel_months as (
         select
@@ -14,12 +75,24 @@ with
             {{ month_start("active_on") }} as month_start,
             sum(interactions) as interactions,
             sum(visits) as visits,
-            sum(weighted_interactions) as weighted_interactions,
-            sum(engaged_seconds) as engaged_seconds,
+            sum({{ exact("weighted_interactions") }}) as weighted_interactions,
+            sum({{ exact("engaged_seconds") }}) as engaged_seconds,
             sum(orders) as orders,
             sum(revenue) as revenue
         from days
         group by customer_id, channel, {{ month_start("active_on") }}
+        union all
+        select
+            customer_id,
+            channel,
+            {{ last_closed_month() }} as month_start,
+            interactions_to_date,
+            visits_to_date,
+            {{ exact("weighted_interactions_to_date") }},
+            {{ exact("engaged_seconds_to_date") }},
+            orders_to_date,
+            revenue_to_date
+        from carried
     ),
 
     -- a total holds from its month until the next month in which the channel is used
@@ -86,8 +159,10 @@ with
             ) as revenue,
             cast(interactions_to_date as bigint) as interactions_to_date,
             cast(visits_to_date as bigint) as visits_to_date,
-            weighted_interactions_to_date,
-            engaged_seconds_to_date,
+            cast(
+                weighted_interactions_to_date as double
+            ) as weighted_interactions_to_date,
+            cast(engaged_seconds_to_date as double) as engaged_seconds_to_date,
             cast(orders_to_date as bigint) as orders_to_date,
             cast(revenue_to_date as decimal(18, 4)) as revenue_to_date,
             interactions_to_date * 30.0 / rated_days as interactions_per_30_days

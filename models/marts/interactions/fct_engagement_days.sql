@@ -129,8 +129,12 @@ with
             cast(sum(visits) as bigint) as visits,
             cast(sum(promotion_interactions) as bigint) as promotion_interactions,
             cast(sum(offline_interactions) as bigint) as offline_interactions,
-            cast(sum(weighted_interactions) as double) as weighted_interactions,
-            cast(coalesce(sum(engaged_seconds), 0) as double) as engaged_seconds,
+            cast(
+                sum({{ exact("weighted_interactions") }}) as double
+            ) as weighted_interactions,
+            cast(
+                coalesce(sum({{ exact("engaged_seconds") }}), 0) as double
+            ) as engaged_seconds,
             cast(sum(orders) as bigint) as orders,
             cast(coalesce(sum(revenue), 0) as decimal(18, 4)) as revenue
         from unioned

@@ -54,7 +54,9 @@ with
             max(interactions.occurred_at) as ended_at,
             count(*) as interactions,
             count(page_views.interaction_type) as page_views,
-            coalesce(sum(interactions.engaged_seconds), 0) as engaged_seconds,
+            cast(
+                coalesce(sum({{ exact("interactions.engaged_seconds") }}), 0) as double
+            ) as engaged_seconds,
             bool_or(interactions.interaction_type = 'order') as has_order
         from interactions
         left join

@@ -17,7 +17,7 @@
 with
 
     changed_customers as (
-        select customer_id from {{ ref("int_night__changed_customers") }}
+        select distinct customer_id from {{ ref("int_night__changed_customers") }}
     ),
 
     tonight as (

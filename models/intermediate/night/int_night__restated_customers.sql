@@ -10,6 +10,8 @@
 {%- set campaigns = ref("stg_campaigns__campaigns") %}
 {%- set promotions = ref("stg_promotions__promotions") %}
 {%- set channels = ref("channels") %}
+{#- read in a night only: dbt takes the order of models from a full build -#}
+{%- set _ = ref("thresholds") %}
 with
 
     changed_customers as (select * from {{ ref("int_night__changed_customers") }}),

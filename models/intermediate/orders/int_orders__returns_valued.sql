@@ -6,18 +6,7 @@ with
 
     orders as (select * from {{ ref("int_orders__valued") }}),
 
-    returns as (
-        select staged.*
-        from {{ ref("stg_orders__returns") }} as staged
-        {%- if builds_on_last_night() %}
-            semi join orders on staged.order_id = orders.order_id
-            union all
-            select staged.*
-            from {{ ref("stg_orders__returns") }} as staged
-            anti join orders on staged.order_id = orders.order_id
-            where staged.returned_at >= {{ known_until() }}
-        {%- endif %}
-    ),
+    returns as (select * from {{ ref("stg_orders__returns") }}),
 
     rate_states as (
         select currency as return_currency, rate_on, rate

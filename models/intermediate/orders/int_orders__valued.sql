@@ -1,30 +1,17 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="rekeyed",
+        meta={"rekeyed": ["order_id"]},
+    )
+}}
 -- Orders in the reporting currency, with what is known of them at the snapshot date: a
 -- cancellation that comes later is not known yet. Grain: one staged order (test orders
--- included, marked); in a night those of restated customers, new ones, and those of new
--- returns.
+-- included, marked). A night values those of restated customers and new ones.
 {%- set staged_orders = ref("stg_orders__orders") %}
-{%- set staged_returns = ref("stg_orders__returns") %}
 with
 
-    orders as (
-        {{ staged_rows_of_tonight(staged_orders, "ordered_at") }}
-        {%- if builds_on_last_night() %}
-            union all
-            select earlier.*, false as is_restated
-            from {{ staged_orders }} as earlier
-            semi join
-                (
-                    select order_id
-                    from {{ staged_returns }}
-                    where returned_at >= {{ known_until() }}
-                ) as new_returns
-                on earlier.order_id = new_returns.order_id
-            anti join
-                {{ ref("int_night__restated_identities") }} as restated
-                on earlier.identity_hash = restated.identity_hash
-            where earlier.ordered_at < {{ known_until() }}
-        {%- endif %}
-    ),
+    orders as ({{ staged_rows_of_tonight(staged_orders, "ordered_at") }}),
 
     rates as (select * from {{ ref("stg_finance__exchange_rates") }}),
 
@@ -91,7 +78,7 @@ with
         from priced
     ),
 
-    final as (
+    valued as (
         select
             cancelled.order_id,
             cancelled.identity_key,
@@ -111,11 +98,37 @@ with
             or order_campaigns.campaign_id is not null as is_promotion_on_record,
             coalesce(cancelled.is_auto_renewal, false) as is_auto_renewal,
             coalesce(cancelled.is_test, false) as is_test,
-            cancelled.loaded_at
+            cancelled.loaded_at,
+            false as is_gone
         from cancelled
         left join order_campaigns on cancelled.order_id = order_campaigns.order_id
         left join
             coupon_campaigns on cancelled.coupon_code = coupon_campaigns.coupon_code
+    ),
+
+    final as (
+        select *
+        from valued
+        {%- if builds_on_last_night() %}
+            union all
+            -- orders that were changed or deleted; what is left of them stands above
+            select
+                order_id,
+                cast(null as {{ dbt.type_string() }}),
+                sales_channel,
+                ordered_at,
+                cast(null as date),
+                cancelled_at,
+                cast(null as decimal(18, 4)),
+                cast(null as {{ dbt.type_string() }}),
+                false,
+                false,
+                false,
+                loaded_at,
+                true
+            from {{ changes_of(staged_orders) }}
+            where {{ is_unseen() }}
+        {%- endif %}
     )
 
 select *

@@ -17,7 +17,7 @@
 with
 
     restated_customers as (
-        select customer_id from {{ ref("int_night__restated_customers") }}
+        select distinct customer_id from {{ ref("int_night__restated_customers") }}
     ),
 
     snapshots_tonight as (

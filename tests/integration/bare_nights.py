@@ -1,0 +1,115 @@
+"""Nights without Dagster, Great Expectations and publication: the same raw zone, state and models, in seconds.
+
+What a night does to the build files is done by the functions that a real night calls. What does NOT belong
+here: what the marts should hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from orchestration import dbt, restatement
+from orchestration.settings import Settings
+from warehouse import audit, raw_zone, state
+from warehouse.contract import read_contract
+from warehouse.ledger import read_ledger
+from warehouse.night import Night, Warehouse, utc_now
+
+from nights import PROJECT
+
+HASH_KEY = "the key of the tests, known to everybody"
+_LAYERS = ("staging", "intermediate", "marts", "audit")
+
+
+class Killed(Exception):
+    """The night was stopped by a test."""
+
+
+class BareWarehouse:
+    """A warehouse and the raw zone that it is built from.
+
+    Args:
+        folder: Folder for both.
+        time_zone: Business time zone.
+        raw: The raw zone, if it stands elsewhere.
+    """
+
+    def __init__(self, folder: Path, time_zone: str = "UTC", raw: Path | None = None) -> None:
+        self.raw = raw or folder / "raw"
+        self.raw.mkdir(parents=True, exist_ok=True)
+        self.settings = Settings(
+            raw=self.raw, warehouse=folder / "warehouse", time_zone=time_zone, hash_key=HASH_KEY
+        )
+        self.place = Warehouse(self.settings.warehouse)
+        self._runs = 0
+
+    def night(
+        self,
+        as_of: date,
+        *,
+        is_full_refresh: bool = False,
+        is_tested: bool = False,
+        on_built: Callable[[str], None] = lambda _name: None,
+    ) -> Night:
+        """Run a night up to its last gate, and record that it succeeded.
+
+        Args:
+            as_of: Snapshot date.
+            is_full_refresh: Build everything.
+            is_tested: Run dbt's tests of data, too.
+            on_built: Called with the name of every model once it is built; may raise to kill the night.
+
+        Raises:
+            AssertionError: A model or a test failed.
+        """
+        self.settings.apply()
+        self.place.prepare()
+        self._runs += 1
+        manifest = dbt.project().manifest
+        basis = state.basis(
+            self.place,
+            as_of=as_of,
+            business_time_zone=self.settings.time_zone,
+            settings_fingerprint=self.settings.fingerprint(),
+            is_full_refresh=is_full_refresh,
+        )
+        fingerprints = {name: "{}" for name in restatement.fingerprints(manifest)}
+        night = Night(
+            run_id=f"night-{self._runs}",
+            as_of=as_of,
+            started_at=utc_now(),
+            is_full_refresh=is_full_refresh,
+            business_time_zone=self.settings.time_zone,
+            reporting_currency=self.settings.reporting_currency,
+            code_version="test",
+            seeds_hash="test",
+            basis=basis,
+            settings_fingerprint=self.settings.fingerprint(),
+        )
+        ledger = read_ledger(self.place.staging_file) if basis.last_number else None
+        contract = read_contract(PROJECT)
+        zone = raw_zone.inspect(self.raw, contract, {}, ledger, basis.number, basis.last_number)
+        audit.begin(self.place.marts_file, night)
+        raw_zone.open_views(self.place.staging_file, zone, HASH_KEY, basis.number)
+        arguments = dbt.build_arguments(
+            select=[selector for layer in _LAYERS for selector in dbt.selection(layer)],
+            variables=dbt.variables(
+                run_id=night.run_id,
+                as_of=as_of.isoformat(),
+                business_time_zone=self.settings.time_zone,
+                reporting_currency=self.settings.reporting_currency,
+                source_time_zones={},
+                basis=basis,
+                reread_tables=zone.reread_tables,
+            ),
+            target=self.place.dbt_target,
+        )
+        if not is_tested:
+            arguments += ["--exclude-resource-type", "test"]
+        results = dbt.build(arguments, dbt.project().load(), lambda name, _status, _seconds: on_built(name))
+        failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]
+        assert not failures, "\n".join(failures)
+        audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)
+        return night

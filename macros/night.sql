@@ -393,3 +393,28 @@
         )
     }}
 {%- endmacro %}
+
+{#- The last stored row of each of some customers before the first unknown instant, restated ones left out. Whole select
+    of `columns`. (max_by would pass over a last value that is null.)
+
+    relation    stored table with customer_id, one row per customer and `time`
+    customers   name of a CTE: whose rows are wanted
+    restated    name of a CTE: whose rows are not -#}
+{% macro last_stored(relation, customers, restated, time, columns) -%}
+    select {{ columns | join(", ") }}
+    from
+        (
+            select
+                stored.*,
+                row_number() over (
+                    partition by stored.customer_id order by stored.{{ time }} desc
+                ) as rank_from_last
+            from {{ relation }} as stored
+            semi join
+                {{ customers }} as wanted on stored.customer_id = wanted.customer_id
+            anti join
+                {{ restated }} as restated on stored.customer_id = restated.customer_id
+            where stored.{{ time }} < {{ known_until() }}
+        ) as ranked
+    where rank_from_last = 1
+{%- endmacro %}

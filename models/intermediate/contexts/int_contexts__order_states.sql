@@ -53,14 +53,20 @@ with
             union
             -- what stood when the last night ended stands on: were it cancelled since,
             -- its customer would be a changed one
-            select stored.customer_id, max_by(stored.last_ordered_at, stored.state_at)
-            from {{ this }} as stored
-            semi join placed on stored.customer_id = placed.customer_id
-            anti join
-                changed_customers on stored.customer_id = changed_customers.customer_id
-            where stored.state_at < {{ known_until() }}
-            group by stored.customer_id
-            having max_by(stored.last_ordered_at, stored.state_at) is not null
+            select customer_id, last_ordered_at
+            from
+                (
+                    {{
+                        last_stored(
+                            this,
+                            "placed",
+                            "changed_customers",
+                            "state_at",
+                            ["customer_id", "last_ordered_at"],
+                        )
+                    }}
+                ) as standing
+            where last_ordered_at is not null
         {%- endif %}
     ),
 

@@ -33,17 +33,15 @@ with
         {%- if builds_on_last_night() %}
             union all
             -- and the one that held when the last night ended
-            select
-                stored.customer_id,
-                max(stored.state_at) as state_at,
-                max_by(stored.last_ordered_at, stored.state_at) as last_ordered_at
-            from {{ ref("int_contexts__order_states") }} as stored
-            semi join active_tonight on stored.customer_id = active_tonight.customer_id
-            anti join
-                restated_customers
-                on stored.customer_id = restated_customers.customer_id
-            where stored.state_at < {{ known_until() }}
-            group by stored.customer_id
+            {{
+                last_stored(
+                    ref("int_contexts__order_states"),
+                    "active_tonight",
+                    "restated_customers",
+                    "state_at",
+                    ["customer_id", "state_at", "last_ordered_at"],
+                )
+            }}
         {%- endif %}
     ),
 

@@ -388,7 +388,12 @@
             '{{ table }}' as source_table,
             versions.rows_in,
             (
-                select count(*) from {{ stored }} where {{ is_of_files_read }}
+                select count(*)
+                from {{ stored }}
+                where
+                    {{ is_of_files_read }}
+                    {#- what is older need not be read for it -#}
+                    {%- if is_read_in_part(table) %} and {{ is_unseen() }} {%- endif %}
             ) as rows_out,
             versions.rows_quarantined,
             versions.rows_in

@@ -362,7 +362,8 @@ def test_identities_are_hashed_by_their_leading_identifier(history: Nights) -> N
 def test_tests_of_staging_read_what_the_night_wrote(history: Nights) -> None:
     """A fault among rows of earlier nights was theirs to find; one among tonight's fails."""
     land(history.raw, "store_visits/b", visit("new", loaded=3))
-    history.night()
+    outcome = history.nights.night(is_tested=True)
+    assert {status for name, status in outcome.items() if "unique_and_complete" in name} == {"pass"}
     with duckdb.connect(str(history.nights.file)) as connection:
         connection.execute(f"update staging.staging.{VISITS} set entered_at = null where visit_id = 'a'")
     history.nights.test(VISITS)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from benchmarks.__main__ import _names, _number
-from benchmarks.contenders import SAMPLE_CONTENDERS, Run, covered_seconds, steps_in
+from benchmarks.contenders import SAMPLE_CONTENDERS
 from benchmarks.report import Result, unequal_rows
 
 MIDNIGHT = datetime(2025, 1, 1)

@@ -357,7 +357,8 @@
             {{ source_key(contract_key(table)) or "''" }} as source_key,
             quarantine_rule,
             source_file,
-            loaded_at
+            loaded_at,
+            cast({{ var("night_number", 1) }} as bigint) as changed_in
         from {{ ref("base_" ~ model) }}
         where quarantine_rule is not null {{ "union all" if not loop.last }}
     {%- endfor %}

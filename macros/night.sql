@@ -178,7 +178,11 @@
                     ~ open_month()
                 ) -%}
             {%- elif scope -%} {%- set tested.rows = written_tonight(relation) -%}
-            {%- elif node.config.get("materialized") == "incremental" and node.config.get("incremental_strategy") == "versions" -%}
+            {%- elif node.config.get(
+                "materialized"
+            ) == "incremental" and node.config.get(
+                "incremental_strategy"
+            ) == "versions" -%}
                 {%- set tested.where = (
                     tested.where ~ " and " if tested.where else ""
                 ) ~ is_unseen() -%}

@@ -59,9 +59,12 @@
 {%- endmacro %}
 
 {#- 64-bit hash of a text: finds the rows of a few keys in a long table by a narrow column. It may collide, so it
-    chooses candidates and never decides. -#}
+    chooses candidates and never decides. Null where there is no text: engines would hash that, too. -#}
 {% macro key_hash(expression) -%}
-    {{ return(adapter.dispatch("key_hash", "engagement_warehouse")(expression)) }}
+    case
+        when {{ expression }} is not null
+        then {{ adapter.dispatch("key_hash", "engagement_warehouse")(expression) }}
+    end
 {%- endmacro %}
 
 {% macro default__key_hash(expression) -%} xxhash64({{ expression }}) {%- endmacro %}
@@ -175,7 +178,11 @@
                     ~ open_month()
                 ) -%}
             {%- elif scope -%} {%- set tested.rows = written_tonight(relation) -%}
-            {%- elif node.config.get("materialized") == "latest_versions" -%}
+            {%- elif node.config.get(
+                "materialized"
+            ) == "incremental" and node.config.get(
+                "incremental_strategy"
+            ) == "versions" -%}
                 {%- set tested.where = (
                     tested.where ~ " and " if tested.where else ""
                 ) ~ is_unseen() -%}
@@ -260,6 +267,14 @@
     {%- set was = "select " ~ watched ~ " from " ~ target -%}
     {%- set is = "select " ~ watched ~ " from " ~ temporary -%}
     {%- set night = "cast(" ~ var("night_number", 1) ~ " as bigint)" -%}
+    {#- a log with other columns is that of an older version: the model was built anew since, with all below it -#}
+    {%- set log = load_relation(changes) -%}
+    {%- set logged = (watched ~ ", was_stored, changed_in").replace('"', "") -%}
+    {%- if log and adapter.get_columns_in_relation(log) | map(
+        attribute="name"
+    ) | join(", ") != logged %}
+        drop table {{ changes }};
+    {%- endif %}
     create table if not exists {{ changes }} as
     select *, true as was_stored, {{ night }} as changed_in
     from ({{ was }}) as stored

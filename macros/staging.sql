@@ -357,7 +357,8 @@
             {{ source_key(contract_key(table)) or "''" }} as source_key,
             quarantine_rule,
             source_file,
-            loaded_at
+            loaded_at,
+            cast({{ var("night_number", 1) }} as bigint) as changed_in
         from {{ ref("base_" ~ model) }}
         where quarantine_rule is not null {{ "union all" if not loop.last }}
     {%- endfor %}
@@ -388,7 +389,12 @@
             '{{ table }}' as source_table,
             versions.rows_in,
             (
-                select count(*) from {{ stored }} where {{ is_of_files_read }}
+                select count(*)
+                from {{ stored }}
+                where
+                    {{ is_of_files_read }}
+                    {#- what is older need not be read for it -#}
+                    {%- if is_read_in_part(table) %} and {{ is_unseen() }} {%- endif %}
             ) as rows_out,
             versions.rows_quarantined,
             versions.rows_in

@@ -26,6 +26,7 @@ with
     quarantined as (
         select source_table, quarantine_rule as reason, count(*) as row_count
         from {{ ref("stg_quarantine__rows") }}
+        where {{ is_unseen() }}
         group by source_table, quarantine_rule
     ),
 

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from nights import PROJECT
+
 from orchestration import dbt, restatement
 from orchestration.settings import Settings
 from warehouse import audit, raw_zone, state
 from warehouse.contract import read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
-
-from nights import PROJECT
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
@@ -75,7 +75,7 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
             is_full_refresh=is_full_refresh,
         )
-        fingerprints = {name: "{}" for name in restatement.fingerprints(manifest)}
+        fingerprints = dict.fromkeys(restatement.fingerprints(manifest), "{}")
         night = Night(
             run_id=f"night-{self._runs}",
             as_of=as_of,

@@ -117,22 +117,26 @@ def _macros(manifest: Mapping[str, Any], names: Iterable[str]) -> dict[str, Mapp
     """The project's own macros that some call, directly or through others, by name."""
     found: dict[str, Mapping[str, Any]] = {}
     todo = list(names)
+    dispatched = _dispatched(manifest)
     while todo:
         uid = todo.pop()
         macro = manifest["macros"].get(uid)
-        if macro is None or macro["package_name"] != _PACKAGE:
-            continue
-        if macro["name"] in found:
+        if macro is None or macro["package_name"] != _PACKAGE or macro["name"] in found:
             continue
         found[macro["name"]] = macro
         todo.extend(macro["depends_on"]["macros"])
-        # what is dispatched is called by a name that dbt does not follow
-        todo.extend(
-            other
-            for other in manifest["macros"]
-            if other.startswith(f"macro.{_PACKAGE}.") and other.endswith(f"__{macro['name']}")
-        )
+        todo.extend(dispatched.get(macro["name"], ()))
     return dict(sorted(found.items()))
+
+
+def _dispatched(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The project's macros that are called by dispatch, under a name that dbt does not follow."""
+    found: dict[str, list[str]] = {}
+    for uid, macro in manifest["macros"].items():
+        adapter, _, name = macro["name"].partition("__")
+        if name and macro["package_name"] == _PACKAGE and adapter in ("default", "duckdb"):
+            found.setdefault(name, []).append(uid)
+    return found
 
 
 def _reached(edges: Mapping[str, Iterable[str]], start: Iterable[str]) -> set[str]:

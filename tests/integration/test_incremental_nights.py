@@ -24,7 +24,7 @@ AUDITED = ("identity_merges", "identity_conflicts", "quarantine")
 
 @contextmanager
 def fast_folder() -> Iterator[Path]:
-    """A folder in memory where the system has one: a night on a handful of rows is mostly flushes to a disk."""
+    """A folder in memory where the system has one: a night on few rows is mostly flushes to a disk."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         yield Path(folder)
@@ -112,7 +112,7 @@ def test_a_night_that_was_killed_is_repaired_by_the_next(seed: int, survived: in
             if len(built) > survived:
                 raise RuntimeError("killed")
 
-        with pytest.raises(BaseException, match="killed|failed"):
+        with pytest.raises(BaseException, match=r"killed|failed"):
             nights.night(day, on_built=stop_after)
         assert len(built) > survived
         assert nights.night(day).basis.last_number

@@ -43,17 +43,19 @@
 {#- The relation of a raw table with the rows that this night reads: schema `arrived` holds the files that no
     published night has read, schema `raw` all. -#}
 {% macro rows_read(table) -%}
-    {%- if not execute -%} {{ return(source("raw", table)) }} {%- endif -%}
-    {%- set declared = contract_table(table) -%}
-    {{
-        return(
-            api.Relation.create(
-                database=declared.database,
-                schema="arrived" if is_read_in_part(table) else declared.schema,
-                identifier=declared.identifier or table,
+    {%- if execute -%}
+        {%- set declared = contract_table(table) -%}
+        {{
+            return(
+                api.Relation.create(
+                    database=declared.database,
+                    schema="arrived" if is_read_in_part(table) else declared.schema,
+                    identifier=declared.identifier or table,
+                )
             )
-        )
-    }}
+        }}
+    {%- else -%} {{ return(source("raw", table)) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The ledger of files, written by the orchestrator: table_name, path, first_read_in. -#}

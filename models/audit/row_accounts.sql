@@ -34,12 +34,19 @@ with
     handed_over as (
         {% for table, relation, time in feeding -%}
             select '{{ table }}' as source_table, count(*) as row_count
-            from ({{ staged_rows_of_tonight(relation, time) }}) as tonight
+            from
+                (
+                    {{
+                        staged_rows_of_tonight(
+                            relation, time, name="int_interactions__identified"
+                        )
+                    }}
+                ) as tonight
             union all
         {% endfor -%}
         select 'support_messages' as source_table, count(*) as row_count
         from {{ ref("stg_support__messages") }} as messages
-        {%- if builds_on_last_night() %}
+        {%- if builds_on_last_night("int_interactions__identified") %}
             left join {{ tickets }} as tickets on messages.ticket_id = tickets.ticket_id
             where
                 messages.sent_at >= {{ known_until() }}
@@ -49,7 +56,7 @@ with
         union all
         select 'order_returns' as source_table, count(*) as row_count
         from {{ ref("stg_orders__returns") }} as returns
-        {%- if builds_on_last_night() %}
+        {%- if builds_on_last_night("int_interactions__identified") %}
             left join {{ orders }} as orders on returns.order_id = orders.order_id
             where
                 returns.returned_at >= {{ known_until() }}
@@ -94,6 +101,7 @@ with
                         "restated_customers",
                         "occurred_at",
                         known_until(),
+                        name="fct_interactions",
                     )
                 }}
             ) as interactions
@@ -108,6 +116,7 @@ with
                         "restated_customers",
                         "touched_at",
                         known_until(),
+                        name="fct_touches",
                     )
                 }}
             ) as touches
@@ -121,7 +130,7 @@ with
         union all
         select source_table, count(*) as row_count
         from {{ rows_written(ref("fct_touches")) }}
-        {%- if builds_on_last_night() %}
+        {%- if builds_on_last_night("fct_touches") %}
             -- the others were written only because they were answered
             where
                 touched_at >= {{ known_until() }}

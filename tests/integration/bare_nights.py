@@ -1,4 +1,4 @@
-"""Nights without Dagster, Great Expectations and publication: the same raw zone, state and models, in seconds.
+"""Nights without Dagster, Great Expectations and publication: the same zone, state and models, in seconds.
 
 What a night does to the build files is done by the functions that a real night calls. What does NOT belong
 here: what the marts should hold.
@@ -21,10 +21,6 @@ from warehouse.night import Night, Warehouse, utc_now
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
-
-
-class Killed(Exception):
-    """The night was stopped by a test."""
 
 
 class BareWarehouse:

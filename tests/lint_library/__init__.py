@@ -6,7 +6,9 @@ right value: the linter reads structure and meaning, and runs nothing. A name th
 linter with that name; add it then. Every public name of this module is one that templates may use.
 """
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -84,6 +86,18 @@ def _delivered(table: str) -> Sequence[SimpleNamespace]:
     ]
 
 
+@dataclass(frozen=True)
+class _Relation:
+    """A table by its name."""
+
+    database: str
+    schema: str
+    identifier: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.identifier}"
+
+
 def _stop(message: str) -> NoReturn:
     raise ValueError(message)
 
@@ -115,6 +129,8 @@ adapter = SimpleNamespace(
     get_relation=lambda database, schema, identifier: identifier,
     get_columns_in_relation=_delivered,
 )
+api = SimpleNamespace(Relation=SimpleNamespace(create=_Relation))
+modules = SimpleNamespace(datetime=datetime)
 exceptions = SimpleNamespace(raise_compiler_error=_stop)
 dbt = SimpleNamespace(
     type_string=type_string,

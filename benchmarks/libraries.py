@@ -73,7 +73,7 @@ def compute(warehouse: Warehouse, as_of: date, folder: Path) -> list[Computed]:
         command: list[str | Path] = [sys.executable, "-m", "benchmarks.dataframes", "--way", way]
         command += ["--published", warehouse.published, "--as-of", as_of.isoformat(), "--out", out]
         measured = measure(command, {}, folder / way)
-        rows, unequal = _compared(warehouse.published, out)
+        rows, unequal = compared(warehouse.published, out)
         found.append(Computed(way, measured.seconds, measured.peak_bytes, rows, unequal))
     return found
 
@@ -100,10 +100,17 @@ def _models(published: Path) -> Computed:
     return Computed(MODELS, seconds, None, counted[0][0], {})
 
 
-def _compared(published: Path, computed: Path) -> tuple[int, dict[str, int]]:
-    """Rows that a library computed, and where the marts of the same customers say something else.
+def compared(published: Path, computed: Path) -> tuple[int, dict[str, int]]:
+    """Compare what a library computed with the current snapshots of the marts.
 
     The marts leave out customers who have been inactive for long; a library has everybody.
+
+    Args:
+        published: Published file of a warehouse.
+        computed: Parquet file with a row per customer, columns named as in the marts.
+
+    Returns:
+        Rows that were computed; and by column the customers for whom the mart says something else.
     """
     with duckdb.connect(str(published), read_only=True) as connection:
         connection.execute(f"create temp view computed as select * from read_parquet('{_escaped(computed)}')")

@@ -1,8 +1,8 @@
 """Names what took longest in full builds and in nights, and the costliest operators of the plans.
 
-`python -m benchmarks.profile` runs the compiled SQL of a warehouse's last night again, under DuckDB's profiler, against the build files,
-which it opens read-only. Of a night that built on another one this is the SELECT that makes the rows to
-replace; what is left of the time that the night tells went into replacing them.
+`python -m benchmarks.profile` runs the compiled SQL of a warehouse's last night again, under DuckDB's
+profiler, against the build files, which it opens read-only. Of a night that built on another one this is the
+SELECT that makes the rows to replace; what is left of the night's own time went into replacing them.
 """
 
 from __future__ import annotations

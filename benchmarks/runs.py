@@ -14,7 +14,7 @@ from orchestration import dbt
 
 # The line of a night's table of steps that adds all up.
 TOGETHER = "together"
-AFTERWARDS = "end (summary, exit)"
+AROUND = "around (command, summary, exit)"
 _STEP = re.compile(r"^ {2}(\S.*?)\s+([0-9][0-9.,]*)\s*$")
 
 
@@ -109,7 +109,7 @@ def step_seconds(output: str) -> dict[str, float]:
 
 
 def steps_of(output: str, seconds: float, models: Iterable[BuiltModel]) -> list[Step]:
-    """Return the steps of a night, with what follows its summary as the last one.
+    """Return the steps of a night, and as the last one what its process does before and after them.
 
     Args:
         output: What the night printed.
@@ -128,4 +128,4 @@ def steps_of(output: str, seconds: float, models: Iterable[BuiltModel]) -> list[
         for name, duration in told.items()
         if name != TOGETHER
     ]
-    return [*steps, Step(AFTERWARDS, seconds - sum(step.seconds for step in steps), 0.0)]
+    return [*steps, Step(AROUND, seconds - sum(step.seconds for step in steps), 0.0)]

@@ -236,22 +236,16 @@
             when {{ condition }} then '{{ rule }}'
         {%- endfor %}
         {%- for column in columns if column.meta.get("minimum") is not none or column.meta.get("maximum") is not none %}
-            {%- if column.meta.get("minimum") == 0 and column.meta.get(
-                    "maximum"
-                ) is none %}
+                {%- set least = column.meta.get("minimum") %}
+                {%- set greatest = column.meta.get("maximum") %}
+            {%- if least == 0 %}
                 when {{ column.name }} < 0 then 'negative_{{ column.name }}'
-            {%- else %}
-                when
-                    {%- if column.meta.get("minimum") is not none %}
-                        {{ column.name }} < {{ column.meta["minimum"] }}
-                    {%- endif %}
-                    {%- if column.meta.get(
-                        "minimum"
-                    ) is not none and column.meta.get("maximum") is not none %} or
-                    {%- endif %}
-                    {%- if column.meta.get("maximum") is not none %}
-                        {{ column.name }} > {{ column.meta["maximum"] }}
-                    {%- endif %}
+            {%- elif least is not none %}
+                when {{ column.name }} < {{ least }}
+                then 'out_of_range_{{ column.name }}'
+            {%- endif %}
+            {%- if greatest is not none %}
+                when {{ column.name }} > {{ greatest }}
                 then 'out_of_range_{{ column.name }}'
             {%- endif %}
         {%- endfor %}

@@ -50,18 +50,22 @@ with
             left join {{ tickets }} as tickets on messages.ticket_id = tickets.ticket_id
             where
                 messages.sent_at >= {{ known_until() }}
-                or tickets.identity_hash
-                in (select identity_hash from {{ restated_identities }})
+                or tickets.identity_hash in (
+                    select restated.identity_hash
+                    from {{ restated_identities }} as restated
+                )
         {%- endif %}
         union all
         select 'order_returns' as source_table, count(*) as row_count
-        from {{ ref("stg_orders__returns") }} as returns
+        from {{ ref("stg_orders__returns") }} as order_returns
         {%- if builds_on_last_night("int_interactions__identified") %}
-            left join {{ orders }} as orders on returns.order_id = orders.order_id
+            left join {{ orders }} as orders on order_returns.order_id = orders.order_id
             where
-                returns.returned_at >= {{ known_until() }}
-                or orders.identity_hash
-                in (select identity_hash from {{ restated_identities }})
+                order_returns.returned_at >= {{ known_until() }}
+                or orders.identity_hash in (
+                    select restated.identity_hash
+                    from {{ restated_identities }} as restated
+                )
         {%- endif %}
     ),
 
@@ -134,7 +138,8 @@ with
             -- the others were written only because they were answered
             where
                 touched_at >= {{ known_until() }}
-                or customer_id in (select customer_id from restated_customers)
+                or customer_id
+                in (select restated_customers.customer_id from restated_customers)
         {%- endif %}
         group by source_table
     ),

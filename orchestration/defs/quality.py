@@ -64,7 +64,7 @@ def _run(
 
 
 def _schemas(night: NightResource, layer: Layer) -> dict[str, str]:
-    """Where the raw gate looks: at what has arrived. Earlier files have passed it, and are not opened again."""
+    """Where the raw gate looks: at what has arrived. Earlier files have passed it."""
     if layer != "raw" or not night.night.basis.last_number:
         return {}
     return {table: "arrived" for table, _ in runner.checks(layer) if table not in night.reread_tables}

@@ -1,4 +1,4 @@
-"""A history of nights leaves what one full refresh over the same raw zone leaves, row for row and bit for bit."""
+"""A history of nights leaves what one full refresh over the same raw zone leaves, bit for bit."""
 
 import os
 import shutil

@@ -22,6 +22,11 @@ _VARIABLES = {
     **yaml.safe_load((_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"],
     "as_of": "2017-12-31",
     "business_time_zone": "America/New_York",
+    # an ordinary night: what a full build reads is in it, too
+    "night_number": 2,
+    "last_night_number": 1,
+    "last_as_of": "2017-12-30",
+    "known_until": "2017-12-31 05:00:00",
 }
 
 
@@ -52,6 +57,7 @@ def _contract() -> Mapping[str, Mapping[str, Any]]:
 
 execute = True
 graph = SimpleNamespace(sources=_contract())
+model = SimpleNamespace(name="")
 
 
 def var(name: str, default: Any = None) -> Any:

@@ -62,7 +62,14 @@ def differing_rows(one: BareWarehouse, other: BareWarehouse) -> dict[str, list[t
     return found
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+# The same examples in every run of the suite; more of them, or others, by EQUIVALENCE_EXAMPLES.
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    derandomize=True,
+)
 @given(seed=st.integers(0, 2**32))
 def test_a_history_of_nights_equals_a_full_refresh(seed: int) -> None:
     arrivals = history(seed)
@@ -72,7 +79,8 @@ def test_a_history_of_nights_equals_a_full_refresh(seed: int) -> None:
         for number, arrival in enumerate(arrivals):
             land(arrival, number, nights.raw)
             if any(nights.raw.rglob("*.jsonl")):
-                ran.append(nights.night(arrival.as_of, is_tested=True))
+                is_last = arrival is arrivals[-1]
+                ran.append(nights.night(arrival.as_of, is_tested=is_last))
         if not ran:
             return
         assert all(night.basis.last_number for night in ran[1:])

@@ -91,7 +91,7 @@ def test_a_history_of_nights_equals_a_full_refresh(seed: int) -> None:
         assert differing_rows(nights, refresh) == {}
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11])
 def test_a_night_run_twice_changes_nothing(seed: int) -> None:
     arrivals = history(seed)
     with fast_folder() as folder:
@@ -105,7 +105,7 @@ def test_a_night_run_twice_changes_nothing(seed: int) -> None:
         assert differing_rows(once, twice) == {}
 
 
-@pytest.mark.parametrize(("seed", "survived"), [(21, 20), (22, 45), (23, 70), (24, 90)])
+@pytest.mark.parametrize(("seed", "survived"), [(21, 20), (23, 70), (24, 90)])
 def test_a_night_that_was_killed_is_repaired_by_the_next(seed: int, survived: int) -> None:
     arrivals = history(seed)
     with fast_folder() as folder:

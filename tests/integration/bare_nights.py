@@ -6,9 +6,11 @@ here: what the marts should hold.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from unittest.mock import patch
 
 from nights import PROJECT
 
@@ -60,7 +62,14 @@ class BareWarehouse:
         Raises:
             AssertionError: A model or a test failed.
         """
-        self.settings.apply()
+        # These settings, with their key, belong to this night: not to the nights of the tests that follow.
+        with patch.dict(os.environ):
+            self.settings.apply()
+            return self._run(as_of, is_full_refresh, is_tested, on_built)
+
+    def _run(
+        self, as_of: date, is_full_refresh: bool, is_tested: bool, on_built: Callable[[str], None]
+    ) -> Night:
         self.place.prepare()
         self._runs += 1
         manifest = dbt.project().manifest

@@ -6,6 +6,9 @@ here: what the marts should hold.
 
 from __future__ import annotations
 
+import os
+import signal
+import traceback
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -21,10 +24,6 @@ from nights import PROJECT
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
-
-
-class Killed(Exception):
-    """The night was stopped by a test."""
 
 
 class BareWarehouse:
@@ -45,6 +44,29 @@ class BareWarehouse:
         self.place = Warehouse(self.settings.warehouse)
         self._runs = 0
 
+    def killed_night(self, as_of: date, *, after_models: int) -> None:
+        """Run a night in a child process that is killed (kill -9) once that many models are built."""
+        self._runs += 1
+        built = 0
+
+        def count(_name: str) -> None:
+            nonlocal built
+            built += 1
+            if built > after_models:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        child = os.fork()
+        if child == 0:
+            # neither pytest nor hypothesis shall live on in here
+            try:
+                self.night(as_of, on_built=count)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) in (-signal.SIGKILL, 0), "the night failed by itself"
+
     def night(
         self,
         as_of: date,
@@ -59,7 +81,7 @@ class BareWarehouse:
             as_of: Snapshot date.
             is_full_refresh: Build everything.
             is_tested: Run dbt's tests of data, too.
-            on_built: Called with the name of every model once it is built; may raise to kill the night.
+            on_built: Called with the name of every model once it is built.
 
         Raises:
             AssertionError: A model or a test failed.

@@ -1,0 +1,101 @@
+"""Nights that build on one another leave what a full refresh makes of the same raw zone, row for row.
+
+`pytest tests/integration/test_equivalence.py --equivalence-examples=300` looks for longer. A history that fails is
+printed and written down; `python tests/integration/histories.py FILE FOLDER` makes it smaller.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from differences import assert_same
+from histories import CONTRACT, FIRST_SNAPSHOT, History, full_refresh, histories, replay
+from hypothesis import HealthCheck, given, settings
+from raw_rows import DAY, SKETCHES, Setting, draw_row
+
+DEFAULT_EXAMPLES = 15
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+
+
+@pytest.fixture
+def search(pytestconfig: pytest.Config) -> settings:
+    """How long hypothesis looks: in CI at the same examples every time, with the flag at others."""
+    examples: int = pytestconfig.getoption("equivalence_examples")
+    return settings(
+        max_examples=examples,
+        derandomize=examples == DEFAULT_EXAMPLES,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def _scratch() -> Path:
+    """Make a folder, in memory where there is such a place: nights write much and keep nothing."""
+    return Path(tempfile.mkdtemp(prefix="engagement-", dir=MEMORY if MEMORY.is_dir() else None))
+
+
+def hold_against_full_refresh(history: History, told: Path) -> None:
+    """Insist that a warehouse that lived through a history equals a full refresh; else write it down."""
+    folder = _scratch()
+    try:
+        lived = replay(history, folder / "lived")
+        full = full_refresh(history, folder / "full", lived.raw)
+        assert_same(lived.place.marts_file, full.place.marts_file, history)
+    except AssertionError:
+        told.write_text(history.as_json(), encoding="utf-8")
+        raise
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_all_that_the_contract_knows_is_drawn() -> None:
+    setting = Setting(1, 4, "UTC", [FIRST_SNAPSHOT, FIRST_SNAPSHOT + DAY])
+    assert SKETCHES.keys() == CONTRACT.keys()
+    for table in CONTRACT.values():
+        rows = [draw_row(setting, table.name, index) for index in range(200)]
+        assert {column for row in rows for column in row} == {column.name for column in table.columns}
+        # few keys, so that rows correct each other
+        assert len({tuple(row.get(key) for key in table.key) for row in rows}) < 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_nights_equal_a_full_refresh(search: settings, tmp_path: Path) -> None:
+    @search
+    @given(histories())
+    def holds(history: History) -> None:
+        hold_against_full_refresh(history, tmp_path / "history.json")
+
+    holds()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_killed_nights_that_are_run_again_equal_a_full_refresh(search: settings, tmp_path: Path) -> None:
+    @settings(search, max_examples=max(4, search.max_examples // 4))
+    @given(histories(nights=(2, 4), are_killed=True))
+    def holds(history: History) -> None:
+        hold_against_full_refresh(history, tmp_path / "history.json")
+
+    holds()
+
+
+@pytest.mark.slow
+def test_a_night_that_is_run_twice_changes_nothing(tmp_path: Path) -> None:
+    @settings(max_examples=1, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(histories())
+    def holds(history: History) -> None:
+        folder = _scratch()
+        try:
+            lived = replay(history, folder / "lived")
+            shutil.copy(lived.place.marts_file, folder / "before.duckdb")
+            lived.night(history.snapshots[-1])
+            assert_same(folder / "before.duckdb", lived.place.marts_file, history)
+        finally:
+            shutil.rmtree(folder)
+
+    holds()

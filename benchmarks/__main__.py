@@ -7,21 +7,20 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import inputs, machine, report
-from benchmarks.comparison import differences
-from benchmarks.contenders import JOURNEY_CONTENDERS, SAMPLE_CONTENDERS, Contender, Run
+from benchmarks import machine
+from benchmarks.contenders import JOURNEY_CONTENDERS, SAMPLE_CONTENDERS
 from benchmarks.processes import BenchmarkError
+from benchmarks.sections import SECTIONS, Session
 from orchestration.settings import PROJECT_ROOT
 
-_ALL = (*SAMPLE_CONTENDERS, *JOURNEY_CONTENDERS)
+_CONTENDERS = [contender.key for contender in (*SAMPLE_CONTENDERS, *JOURNEY_CONTENDERS)]
 _MULTIPLES = {"": 1, "k": 1_000, "M": 1_000_000}
 # Columns of text when nobody looks: in logs.
-_WIDTH = 140
+_WIDTH = 160
 
 
 def main() -> int:
@@ -37,59 +36,33 @@ def main() -> int:
     shutil.rmtree(work, ignore_errors=True)
     facts = machine.facts()
     console.print(", ".join(f"{name} {value}" for name, value in facts.items()))
-    comparisons: list[tuple[Sequence[Contender], Callable[[], inputs.Input]]] = [
-        (SAMPLE_CONTENDERS, lambda: inputs.sample(data, arguments.interactions)),
-        (JOURNEY_CONTENDERS, lambda: inputs.complete_journey(data)),
-    ]
-    measured = []
-    status = 0
-    try:
-        for contenders, land in comparisons:
-            chosen = [contender for contender in contenders if contender.key in arguments.only]
-            if not chosen:
-                continue
-            source = land()
-            results = _run(console, source, chosen, work, arguments.repeat)
-            measured.append(report.as_json(source, results))
-            console.print(report.table(source, results), report.costliest(results), sep="\n")
-            if unequal := report.unequal_rows(results):
-                console.print(f"Not the same rows: {unequal}")
-                status = 1
-    except BenchmarkError as error:
-        console.print(str(error), markup=False)
-        return 1
-    if arguments.verify and not _is_equal(console, work):
-        status = 1
+    session = Session(
+        console=console,
+        data=data,
+        work=work,
+        interactions=arguments.interactions,
+        sizes=arguments.growth,
+        contenders=arguments.only,
+        repeat=arguments.repeat,
+        is_verified=arguments.verify,
+    )
     target: Path = arguments.json or data / "last.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": facts, "measured": measured}
-    target.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    console.print(f"Written to {target}; what was built stands in {work}")
-    return status
-
-
-def _run(
-    console: Console, source: inputs.Input, contenders: Sequence[Contender], work: Path, repeat: int
-) -> list[report.Result]:
-    """Run all contenders in turn, as often as asked for, so that a slow spell of the machine meets all."""
-    runs: dict[str, list[Run]] = {contender.key: [] for contender in contenders}
-    for _ in range(repeat):
-        for contender in contenders:
-            run = contender.run(source, work / contender.key)
-            console.print(f"  {contender.title:<34}{run.seconds:8.1f} s")
-            runs[contender.key].append(run)
-    return [report.Result(contender, runs[contender.key]) for contender in contenders]
-
-
-def _is_equal(console: Console, work: Path) -> bool:
-    """Compare what the hand-written SQL and the night have built, row for row."""
-    found = differences(
-        work / "night" / "warehouse" / "engagement.duckdb", work / "handwritten" / "engagement.duckdb"
-    )
-    for difference in found:
-        console.print(str(difference), markup=False)
-    console.print("Every mart is equal row for row." if not found else f"{len(found)} differences")
-    return not found
+    measured = {}
+    status = 0
+    try:
+        for name in arguments.sections:
+            console.rule(name, align="left")
+            measured[name] = SECTIONS[name](session)
+            # after every section: what was measured for an hour outlives a failure of the next
+            content = {"machine": facts, **measured}
+            target.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    except BenchmarkError as error:
+        console.print(str(error), markup=False)
+        status = 1
+    if measured:
+        console.print(f"Written to {target}; what was built stands in {work}")
+    return status or int(session.is_unequal)
 
 
 def _arguments() -> argparse.Namespace:
@@ -100,15 +73,36 @@ def _arguments() -> argparse.Namespace:
         default=_number("5M"),
         help="size of the sample, e.g. 200k or 5M (default: 5M)",
     )
-    parser.add_argument("--repeat", type=int, default=1, help="runs of each; the median counts (default: 1)")
+    parser.add_argument(
+        "--sections",
+        type=_sections,
+        default=list(SECTIONS),
+        metavar="NAME,...",
+        help=f"what to measure, of {', '.join(SECTIONS)} (default: all)",
+    )
+    parser.add_argument(
+        "--growth",
+        type=_numbers,
+        default=[_number("1M"), _number("2M")],
+        metavar="SIZE,...",
+        help="sizes of the full builds of section growth, e.g. 5M,10M,20M,50M (default: 1M,2M)",
+    )
     parser.add_argument(
         "--only",
         type=_names,
-        default=[contender.key for contender in _ALL],
+        default=_CONTENDERS,
         metavar="NAME,...",
-        help=f"of {', '.join(contender.key for contender in _ALL)}",
+        help=f"contenders of sections full and journey, of {', '.join(_CONTENDERS)} (default: all)",
     )
-    parser.add_argument("--verify", action="store_true", help="compare the marts row for row, too")
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        default=1,
+        help="runs of each contender of full and journey; the median counts (default: 1)",
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="compare the marts of full, and of nights, row for row, too"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write (default: DATA/last.json)")
     parser.add_argument(
         "--data",
@@ -119,7 +113,11 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.repeat < 1:
         parser.error("--repeat must be 1 or more")
-    if arguments.verify and not {"handwritten", "night"} <= set(arguments.only):
+    if (
+        arguments.verify
+        and "full" in arguments.sections
+        and not {"handwritten", "night"} <= {*arguments.only}
+    ):
         parser.error("--verify compares handwritten with night; run both")
     return arguments
 
@@ -131,9 +129,22 @@ def _number(text: str) -> int:
     return round(float(found[1]) * _MULTIPLES[found[2]])
 
 
+def _numbers(text: str) -> list[int]:
+    return sorted(_number(size.strip()) for size in text.split(","))
+
+
 def _names(text: str) -> list[str]:
+    return _known(text, _CONTENDERS)
+
+
+def _sections(text: str) -> list[str]:
+    """Sections in the order in which they are measured, which is not that of the command line."""
+    asked = _known(text, list(SECTIONS))
+    return [name for name in SECTIONS if name in asked]
+
+
+def _known(text: str, known: list[str]) -> list[str]:
     names = [name.strip() for name in text.split(",")]
-    known = [contender.key for contender in _ALL]
     if unknown := sorted(set(names) - set(known)):
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
     return names

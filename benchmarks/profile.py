@@ -1,16 +1,19 @@
-"""Names a warehouse's costliest models and the operators of their plans: `python -m benchmarks.profile`.
+"""Names what took longest in full builds and in nights, and the costliest operators of the plans.
 
-It runs the compiled SQL of the last night again, under DuckDB's profiler, against the warehouse's build
-files, which it opens read-only.
+`python -m benchmarks.profile` runs the compiled SQL of a warehouse's last night again, under DuckDB's
+profiler, against the build files, which it opens read-only. Of a night that built on another one this is the
+SELECT that makes the rows to replace; what is left of the night's own time went into replacing them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +61,38 @@ class Profile:
     operators: Sequence[Operator]
 
 
-def costliest_models(warehouse: Warehouse, number: int) -> list[str]:
-    """Return the models that took longest in the last night."""
+@dataclass(frozen=True)
+class LastNight:
+    """What the audit tells of a warehouse's last night.
+
+    Attributes:
+        as_of: Its snapshot date.
+        basis: What it built on, or why on nothing.
+        models: Seconds per model, costliest first.
+    """
+
+    as_of: date
+    basis: str
+    models: Mapping[str, float]
+
+
+def last_night(warehouse: Warehouse) -> LastNight:
+    """Return the last night of a warehouse, whose compiled SQL stands there."""
     with duckdb.connect(str(warehouse.marts_file), read_only=True) as connection:
-        rows = connection.execute(
+        run_id, as_of, basis = connection.execute(
             """
-            select model_name
-            from audit.model_runs
-            where
-                run_id = (select run_id from audit.runs order by started_at desc limit 1)
-                and resource_type = 'model'
+            select run_id, as_of, basis from audit.runs order by started_at desc limit 1
+            """
+        ).fetchall()[0]
+        models = connection.execute(
+            """
+            select model_name, seconds from audit.model_runs
+            where run_id = ? and resource_type = 'model'
             order by seconds desc
-            limit ?
             """,
-            [number],
+            [run_id],
         ).fetchall()
-    return [name for (name,) in rows]
+    return LastNight(as_of, basis, dict(models))
 
 
 def profile(warehouse: Warehouse, model: str) -> Profile:
@@ -108,25 +127,43 @@ def profile(warehouse: Warehouse, model: str) -> Profile:
     return Profile(model, float(told["latency"]), float(told["cpu_time"]), operators)
 
 
-def main() -> None:
-    """Read the arguments, profile, print."""
+def main() -> int:
+    """Read the arguments, profile, print; return 1 when a model cannot be run again."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
-    parser.add_argument("--warehouse", type=Path, required=True, help="a warehouse that a night has built")
-    parser.add_argument("--models", type=int, default=3, help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--warehouse", type=Path, nargs="+", required=True, help="warehouses, each as its last night left it"
+    )
+    parser.add_argument("--models", type=int, default=3, help="how many of each (default: %(default)s)")
     parser.add_argument("--model", action="append", help="these instead of the costliest; may be repeated")
     parser.add_argument("--operators", type=int, default=8, help="shown per model (default: %(default)s)")
     arguments = parser.parse_args()
     console = Console(highlight=False, width=150)
-    warehouse = Warehouse(arguments.warehouse.resolve())
-    for model in arguments.model or costliest_models(warehouse, arguments.models):
-        found = profile(warehouse, model)
-        title = f"{model}: {found.seconds:.1f} s, {found.cpu_seconds:.1f} CPU s"
-        shown = Table(title=title, title_justify="left")
-        for heading in ("operator", "CPU s", "rows", "on"):
-            shown.add_column(heading, justify="left" if heading in ("operator", "on") else "right")
-        for operator in found.operators[: arguments.operators]:
-            shown.add_row(operator.kind, f"{operator.seconds:.2f}", f"{operator.rows:,}", operator.hint)
-        console.print(shown)
+    status = 0
+    for folder in arguments.warehouse:
+        warehouse = Warehouse(folder.resolve())
+        night = last_night(warehouse)
+        console.rule(f"{folder}: night of {night.as_of}, {night.basis}", align="left")
+        for model in arguments.model or list(night.models)[: arguments.models]:
+            took = night.models.get(model, 0.0)
+            try:
+                found = profile(warehouse, model)
+            except (duckdb.Error, FileNotFoundError) as error:
+                console.print(f"{model}: {took:.1f} s; cannot be run again: {error}", markup=False)
+                status = 1
+            else:
+                again = f"again {found.seconds:.1f} s, {found.cpu_seconds:.1f} CPU s"
+                console.print(f"{model}: {took:.1f} s in the night; {again}")
+                console.print(_table(found.operators[: arguments.operators]))
+    return status
+
+
+def _table(operators: Sequence[Operator]) -> Table:
+    shown = Table()
+    for heading in ("operator", "CPU s", "rows", "on"):
+        shown.add_column(heading, justify="left" if heading in ("operator", "on") else "right")
+    for operator in operators:
+        shown.add_row(operator.kind, f"{operator.seconds:.2f}", f"{operator.rows:,}", operator.hint)
+    return shown
 
 
 def _operators(node: Mapping[str, Any]) -> Iterator[Operator]:
@@ -143,4 +180,4 @@ def _operators(node: Mapping[str, Any]) -> Iterator[Operator]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,7 +6,7 @@ Light to import: Great Expectations is loaded by `run_gate` only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,7 @@ def checks(layer: Layer) -> list[tuple[str, str]]:
     return [(found.table, found.name) for found in suites(layer)]
 
 
-def run_gate(layer: Layer, warehouse: Path) -> list[CheckResult]:
+def run_gate(layer: Layer, warehouse: Path, schemas: Mapping[str, str] | None = None) -> list[CheckResult]:
     """Run every suite of a layer, in SQL, over the build files of a warehouse.
 
     The files are opened read-only and closed again before this returns, so that the next writer of
@@ -87,6 +87,7 @@ def run_gate(layer: Layer, warehouse: Path) -> list[CheckResult]:
     Args:
         layer: raw, staging or marts.
         warehouse: The warehouse's folder.
+        schemas: Table to the schema that it is looked at in, where that is not the layer's own.
 
     Returns:
         One result per expectation; a suite that could not run gives one failure with its exception.
@@ -102,7 +103,11 @@ def run_gate(layer: Layer, warehouse: Path) -> list[CheckResult]:
     from expectations.session import session
 
     with session(warehouse / file, warehouse / attached if attached else None) as opened:
-        return [result for suite in found for result in _run_suite(opened, suite, thresholds)]
+        return [
+            result
+            for suite in found
+            for result in _run_suite(opened, suite, (schemas or {}).get(suite.table, suite.layer), thresholds)
+        ]
 
 
 def describe_failures(results: Sequence[CheckResult]) -> str:
@@ -138,10 +143,10 @@ def _described(failure: CheckResult) -> str:
     return f"{subject}: {', '.join(evidence)}"
 
 
-def _run_suite(opened: Session, suite: Suite, thresholds: Thresholds) -> list[CheckResult]:
+def _run_suite(opened: Session, suite: Suite, schema: str, thresholds: Thresholds) -> list[CheckResult]:
     expectations = suite.build(thresholds)
     try:
-        outcome = opened.validate(suite.name, suite.layer, suite.table, expectations)
+        outcome = opened.validate(suite.name, schema, suite.table, expectations)
     except Exception as error:
         return [
             CheckResult(

@@ -59,9 +59,12 @@
 {%- endmacro %}
 
 {#- 64-bit hash of a text: finds the rows of a few keys in a long table by a narrow column. It may collide, so it
-    chooses candidates and never decides. -#}
+    chooses candidates and never decides. Null where there is no text: engines would hash that, too. -#}
 {% macro key_hash(expression) -%}
-    {{ return(adapter.dispatch("key_hash", "engagement_warehouse")(expression)) }}
+    case
+        when {{ expression }} is not null
+        then {{ adapter.dispatch("key_hash", "engagement_warehouse")(expression) }}
+    end
 {%- endmacro %}
 
 {% macro default__key_hash(expression) -%} xxhash64({{ expression }}) {%- endmacro %}
@@ -73,9 +76,10 @@
 
     relation    a ref, or the name of a CTE
     time        its column that is compared with `since`
-    since       SQL expression -#}
-{% macro rows_of_tonight(relation, customers, time, since) -%}
-    {%- if builds_on_last_night() -%}
+    since       SQL expression
+    name        the model that they are handed to; by default the one that asks -#}
+{% macro rows_of_tonight(relation, customers, time, since, name=none) -%}
+    {%- if builds_on_last_night(name) -%}
         select rows_tonight.*
         from {{ relation }} as rows_tonight
         semi join
@@ -175,7 +179,11 @@
                     ~ open_month()
                 ) -%}
             {%- elif scope -%} {%- set tested.rows = written_tonight(relation) -%}
-            {%- elif node.config.get("materialized") == "latest_versions" -%}
+            {%- elif node.config.get(
+                "materialized"
+            ) == "incremental" and node.config.get(
+                "incremental_strategy"
+            ) == "versions" -%}
                 {%- set tested.where = (
                     tested.where ~ " and " if tested.where else ""
                 ) ~ is_unseen() -%}
@@ -208,11 +216,12 @@
 
     relation    ref of the stg_ model
     time        its column of the event's time
-    margin      seconds before the first unknown instant that are needed as context, too -#}
-{% macro staged_rows_of_tonight(relation, time, margin=none) -%}
+    margin      seconds before the first unknown instant that are needed as context, too
+    name        the model that they are handed to; by default the one that asks -#}
+{% macro staged_rows_of_tonight(relation, time, margin=none, name=none) -%}
     {#- named in every branch: dbt reads the order of models from a full build -#}
     {%- set restated_identities = ref("int_night__restated_identities") -%}
-    {%- if builds_on_last_night() -%}
+    {%- if builds_on_last_night(name) -%}
         select rows_tonight.*, true as is_restated
         from {{ relation }} as rows_tonight
         semi join
@@ -260,6 +269,14 @@
     {%- set was = "select " ~ watched ~ " from " ~ target -%}
     {%- set is = "select " ~ watched ~ " from " ~ temporary -%}
     {%- set night = "cast(" ~ var("night_number", 1) ~ " as bigint)" -%}
+    {#- a log with other columns is that of an older version: the model was built anew since, with all below it -#}
+    {%- set log = load_relation(changes) -%}
+    {%- set logged = (watched ~ ", was_stored, changed_in").replace('"', "") -%}
+    {%- if log and adapter.get_columns_in_relation(log) | map(
+        attribute="name"
+    ) | join(", ") != logged %}
+        drop table {{ changes }};
+    {%- endif %}
     create table if not exists {{ changes }} as
     select *, true as was_stored, {{ night }} as changed_in
     from ({{ was }}) as stored
@@ -287,6 +304,30 @@
     }}
     {{ rows_deleted(target, "true") }}
     {{ rows_inserted(target, all_columns, temporary) }}
+{%- endmacro %}
+
+{#- After a full build of a `logged` model: an empty log, so that a night that builds on other models can read it. -#}
+{% macro log_emptied() -%}
+    {%- if execute and config.get(
+        "incremental_strategy"
+    ) == "logged" and not builds_on_last_night() -%}
+        {%- set watched = (config.get("meta") or {}).get("watched", []) | join(
+            ", "
+        ) or "*" -%}
+        {{
+            table_replaced(
+                changes_of(this),
+                "*",
+                "(select "
+                ~ watched
+                ~ ", true as was_stored, cast("
+                ~ var("night_number", 1)
+                ~ " as bigint) as changed_in from "
+                ~ this
+                ~ " limit 0) as nothing",
+            )
+        }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Incremental strategy `rekeyed`: every key (meta.rekeyed, a list of columns) that the model's SQL returns gives way to

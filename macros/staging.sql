@@ -236,22 +236,16 @@
             when {{ condition }} then '{{ rule }}'
         {%- endfor %}
         {%- for column in columns if column.meta.get("minimum") is not none or column.meta.get("maximum") is not none %}
-            {%- if column.meta.get("minimum") == 0 and column.meta.get(
-                    "maximum"
-                ) is none %}
+                {%- set least = column.meta.get("minimum") %}
+                {%- set greatest = column.meta.get("maximum") %}
+            {%- if least == 0 %}
                 when {{ column.name }} < 0 then 'negative_{{ column.name }}'
-            {%- else %}
-                when
-                    {%- if column.meta.get("minimum") is not none %}
-                        {{ column.name }} < {{ column.meta["minimum"] }}
-                    {%- endif %}
-                    {%- if column.meta.get(
-                        "minimum"
-                    ) is not none and column.meta.get("maximum") is not none %} or
-                    {%- endif %}
-                    {%- if column.meta.get("maximum") is not none %}
-                        {{ column.name }} > {{ column.meta["maximum"] }}
-                    {%- endif %}
+            {%- elif least is not none %}
+                when {{ column.name }} < {{ least }}
+                then 'out_of_range_{{ column.name }}'
+            {%- endif %}
+            {%- if greatest is not none %}
+                when {{ column.name }} > {{ greatest }}
                 then 'out_of_range_{{ column.name }}'
             {%- endif %}
         {%- endfor %}
@@ -357,7 +351,8 @@
             {{ source_key(contract_key(table)) or "''" }} as source_key,
             quarantine_rule,
             source_file,
-            loaded_at
+            loaded_at,
+            cast({{ var("night_number", 1) }} as bigint) as changed_in
         from {{ ref("base_" ~ model) }}
         where quarantine_rule is not null {{ "union all" if not loop.last }}
     {%- endfor %}
@@ -388,7 +383,12 @@
             '{{ table }}' as source_table,
             versions.rows_in,
             (
-                select count(*) from {{ stored }} where {{ is_of_files_read }}
+                select count(*)
+                from {{ stored }}
+                where
+                    {{ is_of_files_read }}
+                    {#- what is older need not be read for it -#}
+                    {%- if is_read_in_part(table) %} and {{ is_unseen() }} {%- endif %}
             ) as rows_out,
             versions.rows_quarantined,
             versions.rows_in

@@ -15,19 +15,22 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{#- Whether all rows of a raw table are read and held against what is stored: a file of it changed or went away, or
-    what decides about the soundness of its rows did. -#}
+{#- Whether all rows of a raw table are read and held against what is stored: a file of it changed or went away, the
+    quarantine is built anew from all of them, or what decides about the soundness of its rows has changed. -#}
 {% macro is_reread(table) -%}
-    {%- if table in var("reread_tables", []) -%} {{ return(true) }} {%- endif -%}
-    {%- if table in ["orders", "order_returns"] and execute -%}
-        {%- set changes = changes_of(night_relation("stg_finance__first_rates")) -%}
-        {%- set query = "select count(*) from " ~ changes ~ " where " ~ is_unseen() -%}
-        {{
-            return(
-                load_relation(changes) is not none
-                and run_query(query).columns[0].values()[0] > 0
-            )
-        }}
+    {%- if table in var("reread_tables", []) or "base_" ~ staged_tables()[
+        table
+    ] in var("restated_models", []) -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- if table in [
+        "orders",
+        "order_returns",
+    ] and execute and builds_on_last_night("stg_finance__first_rates") -%}
+        {%- set query -%}
+            select count(*) from {{ changes_of(night_relation("stg_finance__first_rates")) }} where {{ is_unseen() }}
+        {%- endset -%}
+        {{ return(run_query(query).columns[0].values()[0] > 0) }}
     {%- endif -%}
     {{ return(false) }}
 {%- endmacro %}
@@ -40,17 +43,19 @@
 {#- The relation of a raw table with the rows that this night reads: schema `arrived` holds the files that no
     published night has read, schema `raw` all. -#}
 {% macro rows_read(table) -%}
-    {%- if not execute -%} {{ return(source("raw", table)) }} {%- endif -%}
-    {%- set declared = contract_table(table) -%}
-    {{
-        return(
-            api.Relation.create(
-                database=declared.database,
-                schema="arrived" if is_read_in_part(table) else declared.schema,
-                identifier=declared.identifier or table,
+    {%- if execute -%}
+        {%- set declared = contract_table(table) -%}
+        {{
+            return(
+                api.Relation.create(
+                    database=declared.database,
+                    schema="arrived" if is_read_in_part(table) else declared.schema,
+                    identifier=declared.identifier or table,
+                )
             )
-        )
-    }}
+        }}
+    {%- else -%} {{ return(source("raw", table)) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The ledger of files, written by the orchestrator: table_name, path, first_read_in. -#}
@@ -85,13 +90,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- After a full build: deletions out of the table, into their own. -#}
+{#- After a full build: deletions out of the table, into their own, and an empty log of changes. -#}
 {% macro deletions_set_apart() -%}
     {%- set table = raw_table_of(model.name) -%}
     {%- if table and execute and not builds_on_last_night() -%}
         {%- set deleted -%}
             (
-                select {{ contract_key(table) | join(", ") }}, loaded_at, source_file,
+                select {{ contract_key(table) | join(", ") }}, loaded_at, source_file, changed_in,
                     {{ row_hash("stored", contract_table(table).columns) }} as row_hash
                 from {{ this }} as stored
                 where is_deleted
@@ -99,91 +104,105 @@
         {%- endset -%}
         {{ table_replaced(deletions_of(this), "*", deleted) }}
         {{ rows_deleted(this, "is_deleted") }}
+        {{ table_replaced(changes_of(this), "*", this ~ " limit 0") }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Incremental strategy `versions`: the winners among the rows read, held against what is stored. -#}
+{#- Incremental strategy `versions`: the winners among the rows read are held against what is stored, and take its
+    place where they are later, or, when everything is read, where they differ. All in one transaction; running it
+    again changes nothing. A night that brings new keys only scans the keys of the table and nothing else of it. -#}
 {% macro get_incremental_versions_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
     {%- set temporary = arg_dict["temp_relation"] -%}
     {%- set table = raw_table_of(model.name) -%}
     {%- set key = contract_key(table) -%}
     {%- set keys = key | join(", ") -%}
-    {%- set hashed = contract_table(table).columns -%}
+    {%- set said = contract_table(table).columns -%}
     {%- set columns = (
         arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
     ) -%}
     {%- set changes = changes_of(target) -%}
     {%- set deletions = deletions_of(target) -%}
-    {%- set winners = scratch_relation(target, "winners") -%}
     {%- set whole = is_reread(table) -%}
+    {%- set matches = target if whole else scratch_relation(target, "matches") -%}
+    {%- set winners = scratch_relation(target, "winners") -%}
     {%- set found -%}
         (
-            select read.*
-            from (select *, {{ row_hash("rows_read", hashed) }} as row_hash from {{ temporary }} as rows_read) as read
-            left join
-                (
-                    select {{ keys }}, loaded_at, source_file, {{ row_hash("stored", hashed) }} as row_hash
-                    from (
-                        select candidates.* from {{ target }} as candidates
-                        semi join {{ temporary }} as rows_read on {{ same_key(key, "rows_read", "candidates") }}
-                    ) as stored
-                ) as stored
-                on {{ same_key(key, "stored", "read") }}
-            left join {{ deletions }} as deleted on {{ same_key(key, "deleted", "read") }}
+            select versions.*
+            from {{ temporary }} as versions
+            left join {{ matches }} as stored on {{ same_key(key, "stored", "versions") }}
+            left join {{ deletions }} as deleted on {{ same_key(key, "deleted", "versions") }}
             where
             {% if whole -%}
-                {# what is read is all there is: whatever differs from it gives way -#}
-                (stored.row_hash is not null or not read.is_deleted)
+                not versions.is_deleted
                 and (
-                    read.is_deleted
-                    or stored.row_hash is distinct from read.row_hash
-                    or stored.source_file is distinct from read.source_file
+                    stored.{{ key[0] }} is null
+                    {%- for column in said | list + ["source_file", "identity_hash"] %}
+                        or stored.{{ column }} is distinct from versions.{{ column }}
+                    {%- endfor %}
                 )
             {%- else -%}
                 (
-                    stored.row_hash is null
-                    or read.loaded_at > stored.loaded_at
+                    stored.{{ key[0] }} is null
+                    or versions.loaded_at > stored.loaded_at
                     or (
-                        read.loaded_at = stored.loaded_at
+                        versions.loaded_at = stored.loaded_at
                         and (
-                            read.is_deleted
-                            or read.row_hash < stored.row_hash
-                            or (read.row_hash = stored.row_hash and read.source_file < stored.source_file)
+                            versions.is_deleted
+                            or {{ is_before("versions", row_hash("versions", said), "stored", row_hash("stored", said)) }}
                         )
                     )
                 )
                 and (
-                    deleted.row_hash is null
-                    or read.loaded_at > deleted.loaded_at
+                    deleted.{{ key[0] }} is null
+                    or versions.loaded_at > deleted.loaded_at
                     or (
-                        read.loaded_at = deleted.loaded_at
-                        and read.is_deleted
-                        and (
-                            read.row_hash < deleted.row_hash
-                            or (read.row_hash = deleted.row_hash and read.source_file < deleted.source_file)
-                        )
+                        versions.loaded_at = deleted.loaded_at
+                        and versions.is_deleted
+                        and {{ is_before("versions", row_hash("versions", said), "deleted", "deleted.row_hash") }}
                     )
                 )
             {%- endif %}
         ) as found
     {%- endset -%}
+    {#- stored rows that give way: to a winner, or because nothing that is read says that they live -#}
     {%- set replaced -%}
-        ({{ keys }}) in (select {{ key_tuple(key) }} from {{ winners }})
-        {%- if whole %} or ({{ keys }}) not in (select {{ key_tuple(key) }} from {{ temporary }}) {%- endif %}
+        {%- if whole -%}
+            ({{ keys }}) in (select {{ keys }} from {{ winners }})
+            or ({{ keys }}) not in (select {{ keys }} from {{ temporary }} where not is_deleted)
+        {%- else -%} ({{ keys }}) in (select {{ keys }} from {{ winners }})
+        {%- endif -%}
     {%- endset -%}
     {%- set former -%}
-        (select * replace ({{ var("night_number", 1) }} as changed_in) from {{ target }} where {{ replaced }}) as former
+        (select * replace ({{ var("night_number", 1) }} as changed_in) from {{ matches }} where {{ replaced }}) as former
     {%- endset -%}
-    create table if not exists {{ changes }} as
-    select *
-    from {{ target }}
-    limit 0
-    ;
+    {%- set deleted -%}
+        (
+            select *, {{ row_hash("versions", said) }} as row_hash
+            from {{ temporary if whole else winners }} as versions
+            where is_deleted
+        ) as deleted
+    {%- endset -%}
     {{ rows_deleted(changes, "not " ~ is_unseen()) }}
+    {%- if not whole %}
+        {{ stored_matches(matches, target, temporary, key) }}
+    {%- endif %}
     {{ table_replaced(winners, "*", found) }}
     {{ rows_inserted(changes, columns, former) }}
-    {{ rows_deleted(target, replaced) }}
+    {{
+        rows_deleted(
+            target,
+            "("
+            ~ keys
+            ~ ") in (select "
+            ~ keys
+            ~ " from "
+            ~ matches
+            ~ " where "
+            ~ replaced
+            ~ ")",
+        )
+    }}
     {{
         rows_deleted(
             deletions,
@@ -195,31 +214,78 @@
         )
     }}
     {{ rows_inserted(target, columns, winners ~ " where not is_deleted") }}
-    {%- if whole -%}
-        {{
-            rows_inserted(
-                deletions,
-                keys ~ ", loaded_at, source_file, row_hash",
-                "(select *, "
-                ~ row_hash("rows_read", hashed)
-                ~ " as row_hash from "
-                ~ temporary
-                ~ " as rows_read where is_deleted) as deleted",
-            )
-        }}
-    {%- else -%}
-        {{
-            rows_inserted(
-                deletions,
-                keys ~ ", loaded_at, source_file, row_hash",
-                winners ~ " where is_deleted",
-            )
-        }}
-    {%- endif -%}
+    {{
+        rows_inserted(
+            deletions,
+            keys ~ ", loaded_at, source_file, changed_in, row_hash",
+            deleted,
+        )
+    }}
+    {%- if not whole %} drop table {{ matches }}
+        ;
+    {% endif %}
     drop table {{ winners }}
 {%- endmacro %}
 
-{% macro key_tuple(key) -%} {{ return(key | join(", ")) }} {%- endmacro %}
+{#- Whether one of two versions that were loaded at the same instant comes first: see latest_versions. -#}
+{% macro is_before(left, left_hash, right, right_hash) -%}
+    (
+    {{ left_hash }} < {{ right_hash }}
+        or ({{ left_hash }} = {{ right_hash }} and {{ left }}.source_file < {{ right }}.source_file)
+    )
+{%- endmacro %}
+
+{#- Statements: the stored rows of the keys that were read, as a table of their own. -#}
+{% macro stored_matches(matches, target, rows_read, key) -%}
+    {{
+        return(
+            adapter.dispatch("stored_matches", "engagement_warehouse")(
+                matches, target, rows_read, key
+            )
+        )
+    }}
+{%- endmacro %}
+
+{% macro default__stored_matches(matches, target, rows_read, key) -%}
+    {{
+        return(
+            table_replaced(matches, "stored.*", rows_of_keys(target, rows_read, key))
+        )
+    }}
+{%- endmacro %}
+
+{#- DuckDB's join would read all columns of all rows to keep a few; first the keys alone, then the rows by number. -#}
+{% macro duckdb__stored_matches(matches, target, rows_read, key) -%}
+    {%- set numbers = scratch_relation(target, "numbers") -%}
+    {{
+        return(
+            table_replaced(
+                numbers,
+                "stored.rowid as row_number",
+                rows_of_keys(target, rows_read, key),
+            )
+            ~ table_replaced(
+                matches,
+                "*",
+                target ~ " where rowid in (select row_number from " ~ numbers ~ ")",
+            )
+            ~ "drop table "
+            ~ numbers
+            ~ ";\n"
+        )
+    }}
+{%- endmacro %}
+
+{% macro rows_of_keys(target, rows_read, key) -%}
+    {{ target }} as stored semi join {{ rows_read }} as versions on
+    {{
+        same_key(
+            key,
+            "versions",
+            "stored",
+        )
+    }}
+{%- endmacro %}
 
 {#- Incremental strategy `held_back`, for the quarantine: rows of the files that are read tonight give way, those of
     other files stay. -#}

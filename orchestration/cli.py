@@ -102,7 +102,7 @@ def main() -> None:
     help="Time zone of a raw table's timestamps without an offset; may be repeated.  [default: UTC]",
 )
 @click.option("--currency", help="Reporting currency, e.g. EUR.  [env: ENGAGEMENT_REPORTING_CURRENCY]")
-@click.option("--full-refresh", is_flag=True, help="Build every table anew (today every night does).")
+@click.option("--full-refresh", is_flag=True, help="Build every table anew, from all files.")
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
@@ -128,36 +128,48 @@ def nightly(
     """
     settings = _settings(raw, warehouse, timezone, source_timezones, currency)
     day = as_of.date() if as_of else settings.last_complete_day()
-    if day > settings.last_complete_day():
-        raise Refusal(
-            f"{day} has not ended in {settings.time_zone}; the latest day to build is "
-            f"{settings.last_complete_day()}.",
-            WRONG_USAGE,
-        )
-    if not settings.raw.is_dir():
-        raise Refusal(f"There is no raw zone {settings.raw}; name its folder with --raw.", WRONG_USAGE)
+    _start_night(settings, day, wait, full_refresh=full_refresh)
 
-    from warehouse import lock
-    from warehouse.night import Warehouse
 
-    place = Warehouse(settings.warehouse)
-    command = " ".join(["engagement", *sys.argv[1:]])
-    try:
-        # Taken before the heavy imports: whoever is second learns it at once.
-        with lock.hold(
-            place.lock,
-            run_id="starting",
-            command=command,
-            as_of=str(day),
-            wait_seconds=wait,
-            on_wait=_tell_waiting,
-        ):
-            settings.apply()
-            _run_night(settings, day, full_refresh)
-    except lock.WarehouseBusyError as error:
-        raise Refusal(str(error), NOT_PUBLISHED) from error
-    except OSError as error:
-        raise Refusal(f"The warehouse {place.folder} cannot be written: {error}", NOT_PUBLISHED) from error
+@main.command()
+@_raw_option
+@_warehouse_option
+@click.option(
+    "--from",
+    "first_day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    help="First business day to build again.",
+)
+@click.option(
+    "--to", "last_day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Last one: the snapshot date."
+)
+@click.option("--timezone", help="Business time zone, e.g. America/New_York.  [env: ENGAGEMENT_TIME_ZONE]")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait for another writer.  [default: 0]",
+)
+@_plainly
+def backfill(
+    raw: Path | None,
+    warehouse: Path | None,
+    first_day: datetime,
+    last_day: datetime,
+    timezone: str | None,
+    wait: float,
+) -> None:
+    """Replay a range of snapshot dates as one run.
+
+    One night as of the last day, in which everything since the first day is built again: it builds on an
+    earlier night only where that knows nothing of the range.
+    """
+    if last_day < first_day:
+        raise Refusal(f"--to {last_day.date()} lies before --from {first_day.date()}.", WRONG_USAGE)
+    settings = _settings(raw, warehouse, timezone, (), None)
+    _start_night(settings, last_day.date(), wait, restate_from=first_day.date())
 
 
 @main.command()
@@ -338,7 +350,52 @@ def _land(loader: Callable[[Path], Any], raw: Path | None) -> None:
     click.echo(f"Landed in {folder} ({time.monotonic() - begun:.1f} s)")
 
 
-def _run_night(settings: Settings, day: date, full_refresh: bool) -> None:
+def _start_night(
+    settings: Settings,
+    day: date,
+    wait: float,
+    *,
+    full_refresh: bool = False,
+    restate_from: date | None = None,
+) -> None:
+    """Take the warehouse and run one night in it.
+
+    Raises:
+        Refusal: The day has not ended, there is no raw zone, or the night was not published.
+    """
+    if day > settings.last_complete_day():
+        raise Refusal(
+            f"{day} has not ended in {settings.time_zone}; the latest day to build is "
+            f"{settings.last_complete_day()}.",
+            WRONG_USAGE,
+        )
+    if not settings.raw.is_dir():
+        raise Refusal(f"There is no raw zone {settings.raw}; name its folder with --raw.", WRONG_USAGE)
+
+    from warehouse import lock
+    from warehouse.night import Warehouse
+
+    place = Warehouse(settings.warehouse)
+    command = " ".join(["engagement", *sys.argv[1:]])
+    try:
+        # Taken before the heavy imports: whoever is second learns it at once.
+        with lock.hold(
+            place.lock,
+            run_id="starting",
+            command=command,
+            as_of=str(day),
+            wait_seconds=wait,
+            on_wait=_tell_waiting,
+        ):
+            settings.apply()
+            _run_night(settings, day, full_refresh, restate_from)
+    except lock.WarehouseBusyError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    except OSError as error:
+        raise Refusal(f"The warehouse {place.folder} cannot be written: {error}", NOT_PUBLISHED) from error
+
+
+def _run_night(settings: Settings, day: date, full_refresh: bool, restate_from: date | None = None) -> None:
     """Run the job and say what came of it.
 
     Raises:
@@ -350,7 +407,7 @@ def _run_night(settings: Settings, day: date, full_refresh: bool) -> None:
     )
     begun = time.monotonic()
     try:
-        outcome = _execute(console, settings, day, full_refresh)
+        outcome = _execute(console, settings, day, full_refresh, restate_from)
     except Exception as error:
         log = settings.warehouse / "build" / "error.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -376,7 +433,9 @@ def _run_night(settings: Settings, day: date, full_refresh: bool) -> None:
     raise Refusal("\n".join([*messages, end]), WRONG_USAGE if is_raw_zone else NOT_PUBLISHED)
 
 
-def _execute(console: Console, settings: Settings, day: date, full_refresh: bool) -> ExecuteInProcessResult:
+def _execute(
+    console: Console, settings: Settings, day: date, full_refresh: bool, restate_from: date | None
+) -> ExecuteInProcessResult:
     """Run the Dagster job `nightly` in this process; return Dagster's result."""
     import warnings
     from contextlib import ExitStack
@@ -392,7 +451,11 @@ def _execute(console: Console, settings: Settings, day: date, full_refresh: bool
 
     report_with(lambda seconds, step, message: _print_progress(console, seconds, step, message))
     job = defs().resolve_job_def(NIGHTLY)
-    config = night_config(as_of=day.isoformat(), full_refresh=full_refresh) | {"loggers": {"night": {}}}
+    config = night_config(
+        as_of=day.isoformat(),
+        full_refresh=full_refresh,
+        restate_from=restate_from.isoformat() if restate_from else None,
+    ) | {"loggers": {"night": {}}}
     with ExitStack() as stack:
         if settings.dagster_home is not None:
             instance = stack.enter_context(dg.DagsterInstance.get())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ _COLUMNS = (
     ("last_loaded_at", "timestamp"),
     ("columns", "varchar"),
     ("first_read_in", "bigint"),
+    ("lost_in", "bigint"),
 )
 
 
@@ -40,6 +41,9 @@ class LedgerEntry:
         last_loaded_at: Its high-water mark: latest `loaded_at`, naive UTC; None without a readable one.
         columns: Name as spelled in the file to DuckDB's type, in the file's order.
         first_read_in: Number of the night that read it first, as it is now.
+        lost_in: Number of the last night that missed what had been read from this path before: the file had
+            changed, or was gone. A file that is gone stays in the ledger, without a size, until that night or
+            a later one is published, so that a killed night's discovery is not forgotten.
     """
 
     table_name: str
@@ -50,8 +54,18 @@ class LedgerEntry:
     last_loaded_at: datetime | None
     columns: Mapping[str, str]
     first_read_in: int
+    lost_in: int = 0
+
+    def is_of(self, size_bytes: int, modified_ns: int) -> bool:
+        """Whether a file of this size and time of change is the one that was read."""
+        return (size_bytes, modified_ns) == (self.size_bytes, self.modified_ns)
+
+    def gone(self, night_number: int) -> LedgerEntry:
+        """Return what stays of the entry when its file is gone; no file has this size."""
+        return replace(self, size_bytes=GONE, row_count=0, last_loaded_at=None, lost_in=night_number)
 
 
+GONE = -1
 Ledger = Mapping[tuple[str, str], LedgerEntry]
 
 
@@ -67,8 +81,8 @@ def read_ledger(staging_file: Path) -> Ledger:
         names = ", ".join(name for name, _ in _COLUMNS)
         rows = connection.execute(f"select {names} from raw.files").fetchall()  # noqa: S608 - our own names
     entries = [
-        LedgerEntry(table, path, size, modified, count, mark, json.loads(columns), number)
-        for table, path, size, modified, count, mark, columns, number in rows
+        LedgerEntry(table, path, size, modified, count, mark, json.loads(columns), number, lost)
+        for table, path, size, modified, count, mark, columns, number, lost in rows
     ]
     return {(entry.table_name, entry.path): entry for entry in entries}
 
@@ -87,6 +101,7 @@ def write_ledger(connection: duckdb.DuckDBPyConnection, entries: Iterable[Ledger
             entry.last_loaded_at,
             json.dumps(dict(entry.columns)),
             entry.first_read_in,
+            entry.lost_in,
         ]
         for entry in entries
     ]

@@ -11,7 +11,7 @@ over the files that no published night has read. The zone itself is never writte
 import csv
 import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Final, Literal
 import duckdb
 
 from warehouse.contract import DataType, RawColumn, RawContract, RawTable
-from warehouse.ledger import Ledger, LedgerEntry, write_ledger
+from warehouse.ledger import GONE, Ledger, LedgerEntry, write_ledger
 
 FileFormat = Literal["parquet", "csv", "json"]
 
@@ -51,6 +51,8 @@ _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 _TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _OTHER_TYPES: Final = frozenset({"VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE"})
 _FILE_COLUMN: Final = "__raw_zone_file"
+# Up to here floating point tells whole numbers apart; the same limit as in macro as_text.
+_EXACT_BELOW: Final = 9_007_199_254_740_992
 
 
 class RawZoneError(RuntimeError):
@@ -93,7 +95,9 @@ class TableFiles:
         last_loaded_at: Latest ``loaded_at``, naive UTC; None without a row or a readable time.
         ledger: What is noted of every file, in the order of ``files``.
         arrived: Files that no published night has read as they are now.
-        is_reread: Whether a file that was read has changed or gone, so that all of them are read tonight.
+        gone: What the ledger keeps of files that are no longer there.
+        is_reread: Whether a file that was read has changed or gone since the last published night, so that
+            all of them are read tonight.
     """
 
     table: RawTable
@@ -106,6 +110,7 @@ class TableFiles:
     last_loaded_at: datetime | None
     ledger: tuple[LedgerEntry, ...] = ()
     arrived: tuple[RawFile, ...] = ()
+    gone: tuple[LedgerEntry, ...] = ()
     is_reread: bool = False
 
     @property
@@ -233,7 +238,7 @@ def open_views(
             types = {column.name: _view_type(column, files.arrived) for column in files.table.columns}
             query = _query(zone.path, files.table, files.arrived, types)
             database.execute(f"create or replace view arrived.{_quoted(files.table.name)} as {query}")
-        write_ledger(database, (entry for files in zone.tables for entry in files.ledger))
+        write_ledger(database, (entry for files in zone.tables for entry in (*files.ledger, *files.gone)))
         database.execute("create or replace table raw.hash_key (hash_key varchar not null)")
         database.execute("insert into raw.hash_key values (?)", [hash_key])
         database.execute("create or replace table raw.night (night_number bigint not null)")
@@ -257,8 +262,11 @@ def _inspect_table(
     connection: duckdb.DuckDBPyConnection, raw: Path, table: RawTable, time_zone: str, nights: _Nights
 ) -> TableFiles:
     paths, ignored = _list_files(raw / table.name)
+    noted = {path: entry for (name, path), entry in nights.ledger.items() if name == table.name}
     unchanged = {
-        path: entry for path, _ in paths if (entry := _unchanged(raw, table, path, nights)) is not None
+        path: entry
+        for path, _ in paths
+        if (entry := noted.get(str(path.relative_to(raw)))) is not None and _is_unchanged(path, entry)
     }
     files = tuple(
         RawFile(path=path, format=format_, columns=unchanged[path].columns)
@@ -277,19 +285,18 @@ def _inspect_table(
     columns = {column.name: _view_type(column, files) for column in table.columns}
     known = set(columns)
     extra = {name for file in files for name in file.columns if name.casefold() not in known}
+    new = [file for file in files if file.path not in unchanged]
     entries = unchanged | {
-        file.path: entry
-        for file, entry in _measured(
-            connection,
-            raw,
-            table,
-            [file for file in files if file.path not in unchanged],
-            time_zone,
-            nights.number,
-        )
+        file.path: _succeeding(noted.get(entry.path), entry)
+        for file, entry in _measured(connection, raw, table, new, time_zone, nights.number)
     }
     ledger = tuple(entries[file.path] for file in files)
-    noted = {path for name, path in nights.ledger if name == table.name}
+    present = {entry.path for entry in ledger}
+    gone = tuple(
+        entry if entry.size_bytes == GONE else entry.gone(nights.number)
+        for path, entry in noted.items()
+        if path not in present and (entry.size_bytes != GONE or entry.lost_in > nights.last_number)
+    )
     return TableFiles(
         table=table,
         files=files,
@@ -303,18 +310,21 @@ def _inspect_table(
         last_loaded_at=max((entry.last_loaded_at for entry in ledger if entry.last_loaded_at), default=None),
         ledger=ledger,
         arrived=tuple(file for file in files if entries[file.path].first_read_in > nights.last_number),
-        # what was read and is not there as it was: changed, or gone
-        is_reread=bool(noted - {entry.path for entry in unchanged.values()}),
+        gone=gone,
+        is_reread=any(entry.lost_in > nights.last_number for entry in (*ledger, *gone)),
     )
 
 
-def _unchanged(raw: Path, table: RawTable, path: Path, nights: _Nights) -> LedgerEntry | None:
-    """What is noted of a file, if it is as it was."""
-    entry = nights.ledger.get((table.name, str(path.relative_to(raw))))
-    if entry is None:
-        return None
+def _is_unchanged(path: Path, entry: LedgerEntry) -> bool:
     found = path.stat()
-    return entry if (found.st_size, found.st_mtime_ns) == (entry.size_bytes, entry.modified_ns) else None
+    return entry.is_of(found.st_size, found.st_mtime_ns)
+
+
+def _succeeding(former: LedgerEntry | None, entry: LedgerEntry) -> LedgerEntry:
+    """What is noted of a file in whose place another was read before."""
+    if former is None:
+        return entry
+    return replace(entry, lost_in=former.lost_in if former.size_bytes == GONE else entry.first_read_in)
 
 
 def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]]:
@@ -391,7 +401,7 @@ def _view_type(column: RawColumn, files: Iterable[RawFile]) -> str:
         return found.pop()
     if found <= _INTEGERS:
         return "BIGINT"
-    if found <= _INTEGERS | _FLOATS:
+    if found <= _INTEGERS | _FLOATS and column.data_type != "varchar":
         return "DOUBLE"
     return "VARCHAR"
 
@@ -517,11 +527,28 @@ def _scan(raw: Path, table: RawTable, group: Sequence[RawFile], columns: Mapping
         elif types[read[name]] == type_:
             value = _quoted(read[name])
         else:
-            value = f"cast({_quoted(read[name])} as {type_})"
+            is_text = table.column(name).data_type == "varchar"
+            value = _converted(_quoted(read[name]), types[read[name]], type_, is_text=is_text)
         select.append(f"{value} as {_quoted(name)}")
     # An absolute path would tell where the machine keeps its data, and differ from machine to machine.
     select.append(f"substr({_FILE_COLUMN}, {len(str(raw)) + 2}) as source_file")
     return f"select {', '.join(select)} from {reader}"
+
+
+def _converted(column: str, type_: str, wanted: str, *, is_text: bool) -> str:
+    """A column in its type in the view; as text it says what staging would read in its own type.
+
+    Whether a file is read alone, in the night in which it arrives, or beside files of another type must not
+    matter: a number that is none is a gap, and a whole number in floating point has no fraction.
+    """
+    if wanted != "VARCHAR" or type_ not in _FLOATS:
+        return f"cast({column} as {wanted})"
+    number = column if is_text else f"cast({column} as double)"
+    return (
+        f"case when isnan({number}) then null "
+        f"when {number} = floor({number}) and abs({number}) < {_EXACT_BELOW} "
+        f"then cast(cast({number} as bigint) as varchar) else cast({number} as varchar) end"
+    )
 
 
 def _parquet(paths: Sequence[Path]) -> str:

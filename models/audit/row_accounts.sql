@@ -26,6 +26,7 @@ with
     quarantined as (
         select source_table, quarantine_rule as reason, count(*) as row_count
         from {{ ref("stg_quarantine__rows") }}
+        where {{ is_unseen() }}
         group by source_table, quarantine_rule
     ),
 
@@ -33,27 +34,38 @@ with
     handed_over as (
         {% for table, relation, time in feeding -%}
             select '{{ table }}' as source_table, count(*) as row_count
-            from ({{ staged_rows_of_tonight(relation, time) }}) as tonight
+            from
+                (
+                    {{
+                        staged_rows_of_tonight(
+                            relation, time, name="int_interactions__identified"
+                        )
+                    }}
+                ) as tonight
             union all
         {% endfor -%}
         select 'support_messages' as source_table, count(*) as row_count
         from {{ ref("stg_support__messages") }} as messages
-        {%- if builds_on_last_night() %}
+        {%- if builds_on_last_night("int_interactions__identified") %}
             left join {{ tickets }} as tickets on messages.ticket_id = tickets.ticket_id
             where
                 messages.sent_at >= {{ known_until() }}
-                or tickets.identity_hash
-                in (select identity_hash from {{ restated_identities }})
+                or tickets.identity_hash in (
+                    select restated.identity_hash
+                    from {{ restated_identities }} as restated
+                )
         {%- endif %}
         union all
         select 'order_returns' as source_table, count(*) as row_count
-        from {{ ref("stg_orders__returns") }} as returns
-        {%- if builds_on_last_night() %}
-            left join {{ orders }} as orders on returns.order_id = orders.order_id
+        from {{ ref("stg_orders__returns") }} as order_returns
+        {%- if builds_on_last_night("int_interactions__identified") %}
+            left join {{ orders }} as orders on order_returns.order_id = orders.order_id
             where
-                returns.returned_at >= {{ known_until() }}
-                or orders.identity_hash
-                in (select identity_hash from {{ restated_identities }})
+                order_returns.returned_at >= {{ known_until() }}
+                or orders.identity_hash in (
+                    select restated.identity_hash
+                    from {{ restated_identities }} as restated
+                )
         {%- endif %}
     ),
 
@@ -93,6 +105,7 @@ with
                         "restated_customers",
                         "occurred_at",
                         known_until(),
+                        name="fct_interactions",
                     )
                 }}
             ) as interactions
@@ -107,6 +120,7 @@ with
                         "restated_customers",
                         "touched_at",
                         known_until(),
+                        name="fct_touches",
                     )
                 }}
             ) as touches
@@ -120,11 +134,12 @@ with
         union all
         select source_table, count(*) as row_count
         from {{ rows_written(ref("fct_touches")) }}
-        {%- if builds_on_last_night() %}
+        {%- if builds_on_last_night("fct_touches") %}
             -- the others were written only because they were answered
             where
                 touched_at >= {{ known_until() }}
-                or customer_id in (select customer_id from restated_customers)
+                or customer_id
+                in (select restated_customers.customer_id from restated_customers)
         {%- endif %}
         group by source_table
     ),

@@ -11,16 +11,23 @@ NIGHTLY = "nightly"
 
 
 def night_config(
-    *, as_of: str, full_refresh: bool = False, wait_seconds: float | None = None
+    *,
+    as_of: str,
+    full_refresh: bool = False,
+    restate_from: str | None = None,
+    wait_seconds: float | None = None,
 ) -> dict[str, dict[str, object]]:
     """Return the run configuration of a night.
 
     Args:
         as_of: Business day to build, `YYYY-MM-DD`.
         full_refresh: Build incremental tables anew.
+        restate_from: First business day to build again; only what is unknown when absent.
         wait_seconds: How long to wait for another writer; the configured time when absent.
     """
     config: dict[str, object] = {"as_of": as_of, "full_refresh": full_refresh}
+    if restate_from is not None:
+        config["restate_from"] = restate_from
     if wait_seconds is not None:
         config["wait_seconds"] = wait_seconds
     return {"resources": {"night": {"config": config}}}

@@ -1,4 +1,4 @@
-"""Nights without Dagster, Great Expectations and publication: the same raw zone, state and models, in seconds.
+"""Nights without Dagster, Great Expectations and publication: the same zone, state and models, in seconds.
 
 What a night does to the build files is done by the functions that a real night calls. What does NOT belong
 here: what the marts should hold.
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from nights import PROJECT
+
 from orchestration import dbt, restatement
 from orchestration.settings import Settings
 from warehouse import audit, raw_zone, state
 from warehouse.contract import read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
-
-from nights import PROJECT
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
@@ -97,7 +97,7 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
             is_full_refresh=is_full_refresh,
         )
-        fingerprints = {name: "{}" for name in restatement.fingerprints(manifest)}
+        fingerprints = dict.fromkeys(restatement.fingerprints(manifest), "{}")
         night = Night(
             run_id=f"night-{self._runs}",
             as_of=as_of,

@@ -39,6 +39,7 @@ no_name,web,  ,2024-07-01,,,,2024-12-30 00:00:00
 bad_name,web,pageview,2024-07-01,,,,2024-12-30 00:00:00
 bad_platform,tv,page_view,2024-07-01,,,,2024-12-30 00:00:00
 negative,web,page_view,2024-07-01,-1,,,2024-12-30 00:00:00
+endless,web,page_view,2024-07-01,1e12,,,2024-12-30 00:00:00
 infinite,web,page_view,2024-07-01,inf,,,2024-12-30 00:00:00
 ancient,web,page_view,1989-12-31,,,,2024-12-30 00:00:00
 future,web,page_view,2024-12-31 00:00:01,,,,2024-12-30 00:00:00
@@ -255,6 +256,7 @@ def test_every_broken_rule_is_named(warehouse: Warehouse) -> None:
         ("web_events", "bad_name", "unknown_event_name"),
         ("web_events", "bad_platform", "unknown_platform"),
         ("web_events", "bad_time", "unreadable_occurred_at"),
+        ("web_events", "endless", "out_of_range_engaged_seconds"),
         ("web_events", "future", "impossible_time"),
         ("web_events", "infinite", "unreadable_engaged_seconds"),
         ("web_events", "negative", "negative_engaged_seconds"),
@@ -269,7 +271,7 @@ def test_every_row_is_accounted_for(warehouse: Warehouse) -> None:
     accounts = {table: counts for table, *counts in warehouse.rows("from stg_quarantine__row_accounts")}
     assert set(accounts) == set(read_contract(PROJECT))
     # In, out, quarantined, superseded, deleted.
-    assert accounts["web_events"] == [28, 11, 12, 3, 2]
+    assert accounts["web_events"] == [29, 11, 13, 3, 2]
     assert accounts["orders"] == [7, 3, 4, 0, 0]
     assert accounts["store_visits"] == [10, 4, 0, 5, 1]
     assert accounts["referrals"] == [0, 0, 0, 0, 0]

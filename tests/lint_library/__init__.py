@@ -6,7 +6,9 @@ right value: the linter reads structure and meaning, and runs nothing. A name th
 linter with that name; add it then. Every public name of this module is one that templates may use.
 """
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -20,6 +22,11 @@ _VARIABLES = {
     **yaml.safe_load((_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"],
     "as_of": "2017-12-31",
     "business_time_zone": "America/New_York",
+    # an ordinary night: what a full build reads is in it, too
+    "night_number": 2,
+    "last_night_number": 1,
+    "last_as_of": "2017-12-30",
+    "known_until": "2017-12-31 05:00:00",
 }
 
 
@@ -49,12 +56,27 @@ def _contract() -> Mapping[str, Mapping[str, Any]]:
 
 
 execute = True
-graph = SimpleNamespace(sources=_contract())
+# models that macros look up by their names, because a ref cannot stand there
+_LOOKED_UP = SimpleNamespace(
+    resource_type="model",
+    name="stg_finance__first_rates",
+    database="staging",
+    schema="staging",
+    alias="stg_finance__first_rates",
+)
+graph = SimpleNamespace(sources=_contract(), nodes={"first_rates": _LOOKED_UP})
+target = SimpleNamespace(database="staging")
+model = SimpleNamespace(name="")
 
 
 def var(name: str, default: Any = None) -> Any:
     """A project variable."""
     return _VARIABLES.get(name, default)
+
+
+def run_query(query: str) -> SimpleNamespace:
+    """One row with a nought: nothing is asked of a database."""
+    return SimpleNamespace(columns=[SimpleNamespace(values=lambda: [0])])
 
 
 def load_relation(relation: object) -> None:
@@ -82,6 +104,18 @@ def _delivered(table: str) -> Sequence[SimpleNamespace]:
     return [SimpleNamespace(name=column["name"], dtype=column["data_type"]) for column in columns] + [
         SimpleNamespace(name="source_file", dtype="varchar")
     ]
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """A table by its name."""
+
+    database: str
+    schema: str
+    identifier: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.identifier}"
 
 
 def _stop(message: str) -> NoReturn:
@@ -115,6 +149,8 @@ adapter = SimpleNamespace(
     get_relation=lambda database, schema, identifier: identifier,
     get_columns_in_relation=_delivered,
 )
+api = SimpleNamespace(Relation=SimpleNamespace(create=_Relation))
+modules = SimpleNamespace(datetime=datetime)
 exceptions = SimpleNamespace(raise_compiler_error=_stop)
 dbt = SimpleNamespace(
     type_string=type_string,

@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from orchestration import dbt
+from warehouse.night import Basis
 
 ENGAGEMENT = Path(sys.executable).with_name("engagement")
 
@@ -123,7 +124,6 @@ def test_the_arguments_of_a_build_are_exactly_these():
         select=["path:models/marts", "a.b.test"],
         variables={"run_id": "r", "as_of": "2024-01-31"},
         target=Path("/w/build/dbt"),
-        full_refresh=True,
         project=Path("/project"),
     )
     assert arguments == [
@@ -133,15 +133,8 @@ def test_the_arguments_of_a_build_are_exactly_these():
         *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"),
         *("--indirect-selection", "buildable"),
         *("--vars", '{"as_of": "2024-01-31", "run_id": "r"}'),
-        "--full-refresh",
         *("--select", "path:models/marts", "a.b.test"),
     ]
-
-
-def test_a_build_is_incremental_unless_told_otherwise():
-    arguments = dbt.build_arguments(select=["path:seeds"], variables={}, target=Path("/w"))
-    assert "--full-refresh" not in arguments
-    assert arguments[-2:] == ["--select", "path:seeds"]
 
 
 def test_the_variables_of_a_night_are_exactly_these():
@@ -152,14 +145,41 @@ def test_the_variables_of_a_night_are_exactly_these():
         business_time_zone="UTC",
         reporting_currency="EUR",
         source_time_zones=zones,
+        basis=Basis(8, 7, date(2024, 1, 30), datetime(2024, 1, 31), "on the night before"),
+        restated_models=("fct_visits",),
+        reread_tables=("orders",),
     )
     assert json.loads(json.dumps(variables)) == {
+        "night_number": 8,
+        "last_night_number": 7,
+        "last_as_of": "2024-01-30",
+        "known_until": "2024-01-31 00:00:00",
+        "restated_models": ["fct_visits"],
+        "reread_tables": ["orders"],
         "run_id": "r",
         "as_of": "2024-01-31",
         "business_time_zone": "UTC",
         "reporting_currency": "EUR",
         "source_time_zones": zones,
     }
+
+
+def test_a_night_without_a_basis_builds_everything():
+    variables = dbt.variables(
+        run_id="r",
+        as_of="2024-01-31",
+        business_time_zone="UTC",
+        reporting_currency="EUR",
+        source_time_zones={},
+    )
+    assert (variables["night_number"], variables["last_night_number"]) == (1, 0)
+    assert (variables["last_as_of"], variables["known_until"]) == ("", "")
+
+
+def test_a_backfill_that_ends_before_it_begins_is_refused(tmp_path: Path):
+    refused = run("backfill", "--from", "2024-02-01", "--to", "2024-01-01", "--warehouse", tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr == "engagement: --to 2024-01-01 lies before --from 2024-02-01.\n"
 
 
 def test_each_step_selects_its_own_folder_and_seeds_go_with_staging():

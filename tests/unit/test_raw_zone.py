@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from warehouse import raw_zone
 from warehouse.contract import RawContract, read_contract
+from warehouse.ledger import read_ledger
 from warehouse.raw_zone import RawZone, RawZoneError, TableFiles, inspect, open_views
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -128,8 +130,120 @@ def test_files_that_disagree_in_type(tmp_path: Path, contract: RawContract) -> N
         (2, "8", "2024-01-02 03:00:00+00"),
         (3, None, "2024-01-01"),
     ]
-    write_parquet(folder / "d.parquet", **visits(visit_id=[4.0]))
-    assert found(inspect(tmp_path, contract), "store_visits").columns["visit_id"] == "DOUBLE"
+    # Text is read as from a file alone: ids that a data frame turned into floating point are whole again.
+    big = pa.array([9_007_199_254_740_993], pa.int64())
+    write_parquet(folder / "d.parquet", **visits(visit_id=[4.0, 0.5, float("nan")], **_twice_more()))
+    write_parquet(folder / "e.parquet", **visits(visit_id=big))
+    zone = inspect(tmp_path, contract)
+    assert found(zone, "store_visits").columns["visit_id"] == "VARCHAR"
+    ids = [row for (row,) in rows(zone, "visit_id", "store_visits")]
+    assert ids == ["0.5", "1", "2", "3", "4", "9007199254740993", None]
+
+
+def _twice_more() -> dict[str, Any]:
+    return {"entered_at": [LOADED] * 3, "loaded_at": [LOADED] * 3}
+
+
+def test_numbers_of_two_types_are_read_alike_alone_and_together(
+    tmp_path: Path, contract: RawContract
+) -> None:
+    """Where the contract wants a number, a single precision one is widened before it becomes text."""
+    folder = tmp_path / "reviews"
+    review = {"review_id": ["r"], "created_at": [LOADED], "loaded_at": [LOADED]}
+    write_parquet(folder / "a.parquet", **review, rating=pa.array([0.1], pa.float32()))
+    write_parquet(folder / "b.parquet", **review, rating=["0.1"])
+    assert rows(inspect(tmp_path, contract), "rating", "reviews") == [("0.1",), ("0.10000000149011612",)]
+    (folder / "b.parquet").unlink()
+    alone = "cast(rating as double) = 0.10000000149011612"
+    assert rows(inspect(tmp_path, contract), alone, "reviews") == [(True,)]
+
+
+class Nights:
+    """Looks at a raw zone, night after night, with the ledger in a build file."""
+
+    def __init__(self, folder: Path, contract: RawContract) -> None:
+        self.raw = folder / "raw"
+        self._file = folder / "staging.duckdb"
+        self._contract = contract
+        self._number = self._published = 0
+
+    def look(self, *, is_published: bool = True) -> TableFiles:
+        """Look, open the views, and end the night; what was found of store_visits."""
+        self._number += 1
+        ledger = read_ledger(self._file) if self._published else None
+        zone = inspect(self.raw, self._contract, {}, ledger, self._number, self._published)
+        open_views(self._file, zone, "key", self._number)
+        if is_published:
+            self._published = self._number
+        return found(zone, "store_visits")
+
+    def arrived(self) -> list[str]:
+        """Keys in the files that the last night found new."""
+        with duckdb.connect(str(self._file), read_only=True) as connection:
+            query = "select visit_id from arrived.store_visits order by all"
+            return [key for (key,) in connection.execute(query).fetchall()]
+
+    def land(self, name: str, *keys: str) -> Path:
+        """Write a file, whole."""
+        rows_ = "".join(f"{key},2024-01-01,2024-01-02\n" for key in keys)
+        return write(self.raw / "store_visits" / name, f"visit_id,entered_at,loaded_at\n{rows_}")
+
+
+@pytest.fixture
+def nights(tmp_path: Path, contract: RawContract) -> Nights:
+    nights = Nights(tmp_path, contract)
+    nights.land("a.csv", "v1")
+    nights.look()
+    return nights
+
+
+def test_a_night_reads_files_that_have_arrived(nights: Nights) -> None:
+    assert nights.arrived() == ["v1"]
+    nights.land("b.csv", "v1", "v2")
+    files = nights.look()
+    assert (files.is_reread, files.rows, files.arrived_rows) == (False, 3, 2)
+    assert nights.arrived() == ["v1", "v2"]
+    files = nights.look()
+    assert (files.rows, files.arrived_rows, files.last_loaded_at) == (3, 0, datetime(2024, 1, 2))
+    assert nights.arrived() == []
+
+
+def test_a_file_that_is_as_it_was_is_not_opened(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    header = raw_zone._csv_header
+
+    def spy(path: Path) -> list[str]:
+        opened.append(path)
+        return header(path)
+
+    monkeypatch.setattr(raw_zone, "_csv_header", spy)
+    new = nights.land("b.csv", "v2")
+    nights.look()
+    assert opened == [new]
+
+
+def test_a_changed_or_vanished_file_is_noticed_until_a_night_is_published(nights: Nights) -> None:
+    path = nights.land("b.csv", "v2")
+    nights.look()
+    nights.land("b.csv", "v2", "v3")
+    assert [nights.look(is_published=False).is_reread for _ in range(2)] == [True, True]
+    assert nights.look().is_reread
+    assert not nights.look().is_reread
+    path.unlink()
+    assert nights.look(is_published=False).is_reread
+    # Back again, as it was: rows of it may be gone already.
+    nights.land("b.csv", "v2", "v3")
+    files = nights.look(is_published=False)
+    assert (files.is_reread, files.rows, files.gone) == (True, 3, ())
+    path.unlink()
+    assert nights.look().is_reread
+    assert not nights.look().is_reread
+    assert nights.look().gone == ()
+    # What only a killed night has read may be stored, too.
+    path = nights.land("c.csv", "v4")
+    assert not nights.look(is_published=False).is_reread
+    path.unlink()
+    assert nights.look().is_reread
 
 
 def test_formats_mix_in_one_folder(tmp_path: Path, contract: RawContract) -> None:

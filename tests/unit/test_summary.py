@@ -69,7 +69,7 @@ def file(tmp_path: Path) -> Path:
             check("raw", is_success=False, severity="warning"),
         ],
     )
-    audit.succeed(path, "first", PUBLISHED)
+    audit.succeed(path, night("first"), PUBLISHED, {"fct_a": "{}"})
     return path
 
 

@@ -123,9 +123,9 @@ with
                         {{ is_unseen() }}
                         or {{ seen_at }} >= {{ known_until() }}
                         or identity_hash in (
-                            select identity_hash
-                            from {{ changes_of(relation) }}
-                            where {{ is_unseen() }}
+                            select changes.identity_hash
+                            from {{ changes_of(relation) }} as changes
+                            where {{ is_unseen("changes.changed_in") }}
                         )
                     )
                 {%- endif %}
@@ -168,7 +168,7 @@ with
         ),
 
         -- and what is stored of the others that were seen tonight
-        stored as (
+        former as (
             select
                 combinations.seen_in,
                 {%- for type in identifier_types() %}
@@ -198,7 +198,7 @@ with
         {%- if is_night %}
             union all
             select *
-            from stored
+            from former
         {%- endif %}
     ),
 
@@ -215,12 +215,12 @@ with
             union all
             select
                 seen_in,
-                {%- for _ in identifier_types() %}
-                    cast(null as {{ dbt.type_string() }}),
+                {%- for type in identifier_types() %}
+                    cast(null as {{ dbt.type_string() }}) as {{ type }},
                 {%- endfor %}
-                cast(null as timestamp),
+                cast(null as timestamp) as first_seen_at,
                 identity_hash,
-                true
+                true as is_gone
             from recounted
         {%- endif %}
     )

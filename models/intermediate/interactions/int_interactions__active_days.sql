@@ -47,16 +47,16 @@ with
     carried as (
         {%- if builds_on_last_night() %}
             select
-                stored.customer_id,
-                max(stored.active_on) as active_on,
-                min(stored.first_active_on) as first_active_on,
+                former.customer_id,
+                max(former.active_on) as active_on,
+                min(former.first_active_on) as first_active_on,
                 count(*) as active_day_number
-            from {{ this }} as stored
-            semi join days on stored.customer_id = days.customer_id
+            from {{ this }} as former
+            semi join days on former.customer_id = days.customer_id
             anti join
-                changed_customers on stored.customer_id = changed_customers.customer_id
-            where stored.active_on < {{ first_unknown_day() }}
-            group by stored.customer_id
+                changed_customers on former.customer_id = changed_customers.customer_id
+            where former.active_on < {{ first_unknown_day() }}
+            group by former.customer_id
         {%- else %}
             select
                 customer_id,

@@ -35,6 +35,37 @@
 {%- if builds_on_last_night() %}
     with
 
+        recent_messages as (
+            select identity_hash
+            from {{ messages }}
+            where
+                occurred_at < {{ known_until() }}
+                and occurred_at
+                >= {{
+                    add_seconds(
+                        known_until(),
+                        "-86400 * " ~ threshold_literal("bounce_match_days"),
+                    )
+                }}
+                and event_name <> 'bounced'
+        ),
+
+        earlier_ticket_messages as (
+            select ticket_id
+            from {{ ticket_messages }}
+            where sent_at < {{ known_until() }}
+        ),
+
+        earlier_returns as (
+            select order_id from {{ returns }} where returned_at < {{ known_until() }}
+        ),
+
+        changed_codes as (
+            select coupon_code
+            from {{ changes_of(coupon_campaigns) }}
+            where {{ is_unseen() }}
+        ),
+
         -- what a key said before it was changed or deleted, and what is new and late
         changed_identities as (
             {% for relation, table, time in sources -%}
@@ -59,24 +90,13 @@
                 and left_at < {{ as_of_end() }}
             union all
             -- a message of earlier days that turns out to have bounced
-            select bounces.identity_hash, 'message_events' as source_table, 'bounced'
+            select
+                bounces.identity_hash,
+                'message_events' as source_table,
+                'bounced' as reason
             from {{ messages }} as bounces
             semi join
-                (
-                    select identity_hash
-                    from {{ messages }}
-                    where
-                        occurred_at < {{ known_until() }}
-                        and occurred_at
-                        >= {{
-                            add_seconds(
-                                known_until(),
-                                "-86400 * " ~ threshold_literal("bounce_match_days"),
-                            )
-                        }}
-                        and event_name <> 'bounced'
-                ) as recent
-                on bounces.identity_hash = recent.identity_hash
+                recent_messages on bounces.identity_hash = recent_messages.identity_hash
             where
                 bounces.event_name = 'bounced'
                 and bounces.occurred_at >= {{ known_until() }}
@@ -96,12 +116,8 @@
             select unseen.ticket_id
             from {{ tickets }} as unseen
             semi join
-                (
-                    select ticket_id
-                    from {{ ticket_messages }}
-                    where sent_at < {{ known_until() }}
-                ) as earlier
-                on unseen.ticket_id = earlier.ticket_id
+                earlier_ticket_messages
+                on unseen.ticket_id = earlier_ticket_messages.ticket_id
             where {{ is_unseen() }}
         ),
 
@@ -139,16 +155,19 @@
             from {{ returns }}
             where {{ is_unseen() }} and returned_at < {{ known_until() }}
             union all
-            select returns.order_id, 'exchange_rates' as source_table, 'rate' as reason
-            from {{ returns }} as returns
+            select
+                order_returns.order_id,
+                'exchange_rates' as source_table,
+                'rate' as reason
+            from {{ returns }} as order_returns
             inner join
                 changed_rate_periods
-                on returns.currency = changed_rate_periods.currency
-                and {{ business_day("returns.returned_at") }}
+                on order_returns.currency = changed_rate_periods.currency
+                and {{ business_day("order_returns.returned_at") }}
                 >= changed_rate_periods.rate_on
-                and {{ business_day("returns.returned_at") }}
+                and {{ business_day("order_returns.returned_at") }}
                 < changed_rate_periods.next_rate_on
-            where returns.returned_at < {{ known_until() }}
+            where order_returns.returned_at < {{ known_until() }}
             union all
             select orders.order_id, 'exchange_rates' as source_table, 'rate' as reason
             from {{ orders }} as orders
@@ -172,13 +191,7 @@
             -- orders that come after their returns
             select unseen.order_id, 'orders' as source_table, 'late' as reason
             from {{ orders }} as unseen
-            semi join
-                (
-                    select order_id
-                    from {{ returns }}
-                    where returned_at < {{ known_until() }}
-                ) as earlier
-                on unseen.order_id = earlier.order_id
+            semi join earlier_returns on unseen.order_id = earlier_returns.order_id
             where {{ is_unseen() }}
             union all
             -- a redemption names an order of earlier days
@@ -191,15 +204,12 @@
             where {{ is_unseen() }}
             union all
             -- a coupon code that names another campaign now
-            select orders.order_id, 'coupon_redemptions' as source_table, 'coupon'
+            select
+                orders.order_id,
+                'coupon_redemptions' as source_table,
+                'coupon' as reason
             from {{ orders }} as orders
-            semi join
-                (
-                    select coupon_code
-                    from {{ changes_of(coupon_campaigns) }}
-                    where {{ is_unseen() }}
-                ) as changed_codes
-                on orders.coupon_code = changed_codes.coupon_code
+            semi join changed_codes on orders.coupon_code = changed_codes.coupon_code
             where orders.ordered_at < {{ known_until() }}
         ),
 
@@ -208,7 +218,10 @@
             from changed_identities
             where identity_hash is not null
             union
-            select tickets.identity_hash, 'support_messages' as source_table, 'changed'
+            select
+                tickets.identity_hash,
+                'support_messages' as source_table,
+                'changed' as reason
             from {{ tickets }} as tickets
             semi join changed_tickets on tickets.ticket_id = changed_tickets.ticket_id
             where tickets.identity_hash is not null

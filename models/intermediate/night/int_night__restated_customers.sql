@@ -18,15 +18,14 @@ with
 
     {% if builds_on_last_night() %}
         {%- set timeout = "60 * " ~ threshold_literal("visit_timeout_minutes") %}
+        tracked_channels as (select channel from {{ channels }} where is_visit_tracked),
+
         -- a visit that goes on over the first unknown instant
         tracked as (
             select interactions.customer_id, interactions.occurred_at
             from {{ interactions }} as interactions
             semi join
-                (
-                    select channel from {{ channels }} where is_visit_tracked
-                ) as tracked_channels
-                on interactions.channel = tracked_channels.channel
+                tracked_channels on interactions.channel = tracked_channels.channel
             where
                 interactions.occurred_at
                 >= {{ add_seconds(known_until(), "-" ~ timeout) }}
@@ -68,13 +67,15 @@ with
             select customer_id
             from {{ interactions }}
             where
-                campaign_id in (select campaign_id from changed_campaigns)
+                campaign_id
+                in (select changed_campaigns.campaign_id from changed_campaigns)
                 and occurred_at < {{ known_until() }}
             union
             select customer_id
             from {{ touches }}
             where
-                campaign_id in (select campaign_id from changed_campaigns)
+                campaign_id
+                in (select changed_campaigns.campaign_id from changed_campaigns)
                 and touched_at < {{ known_until() }}
         ),
 

@@ -93,8 +93,10 @@ with
         {%- if builds_on_last_night() %}
             where
                 occurred_at >= {{ known_until() }}
-                or {{ key_hash("identity_key") }}
-                in (select identity_hash from {{ restated_identities }})
+                or {{ key_hash("identity_key") }} in (
+                    select restated.identity_hash
+                    from {{ restated_identities }} as restated
+                )
         {%- endif %}
     )
 

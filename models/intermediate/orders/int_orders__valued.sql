@@ -114,18 +114,18 @@ with
             -- orders that were changed or deleted; what is left of them stands above
             select
                 order_id,
-                cast(null as {{ dbt.type_string() }}),
+                cast(null as {{ dbt.type_string() }}) as identity_key,
                 sales_channel,
                 ordered_at,
-                cast(null as date),
+                cast(null as date) as ordered_on,
                 cancelled_at,
-                cast(null as decimal(18, 4)),
-                cast(null as {{ dbt.type_string() }}),
-                false,
-                false,
-                false,
+                cast(null as decimal(18, 4)) as amount,
+                cast(null as {{ dbt.type_string() }}) as campaign_id,
+                false as is_promotion_on_record,
+                false as is_auto_renewal,
+                false as is_test,
                 loaded_at,
-                true
+                true as is_gone
             from {{ changes_of(staged_orders) }}
             where {{ is_unseen() }}
         {%- endif %}

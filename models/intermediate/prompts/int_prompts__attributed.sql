@@ -41,7 +41,9 @@ with
         select *
         from {{ ref("int_touches__identified") }}
         {%- if builds_on_last_night() %}
-            where customer_id in (select customer_id from explicit_interactions)
+            where
+                customer_id
+                in (select explicit_interactions.customer_id from explicit_interactions)
         {%- endif %}
     ),
 

@@ -37,12 +37,12 @@ with
 
     carried as (
         {%- if builds_on_last_night() %}
-            select stored.*
-            from {{ this }} as stored
+            select former.*
+            from {{ this }} as former
             anti join
                 restated_customers
-                on stored.customer_id = restated_customers.customer_id
-            where stored.month_start = {{ last_closed_month() }}
+                on former.customer_id = restated_customers.customer_id
+            where former.month_start = {{ last_closed_month() }}
         {%- else %}
             select
                 customer_id,

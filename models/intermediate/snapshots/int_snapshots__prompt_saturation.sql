@@ -77,12 +77,12 @@ with
     -- what was covered until the last closed month
     carried as (
         {%- if builds_on_last_night() %}
-            select stored.customer_id, stored.covered_microseconds
-            from {{ this }} as stored
+            select former.customer_id, former.covered_microseconds
+            from {{ this }} as former
             anti join
                 restated_customers
-                on stored.customer_id = restated_customers.customer_id
-            where stored.snapshot_date = {{ open_month() }} - 1
+                on former.customer_id = restated_customers.customer_id
+            where former.snapshot_date = {{ open_month() }} - 1
         {%- else %}
             select customer_id, 0 as covered_microseconds from snapshots where 1 = 0
         {%- endif %}

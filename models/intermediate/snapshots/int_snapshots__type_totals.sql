@@ -44,16 +44,16 @@ with
     carried as (
         {%- if builds_on_last_night() %}
             select
-                stored.customer_id,
-                stored.interaction_type,
-                max(stored.interactions_to_date) as interactions_to_date
-            from {{ this }} as stored
-            semi join type_months on stored.customer_id = type_months.customer_id
+                former.customer_id,
+                former.interaction_type,
+                max(former.interactions_to_date) as interactions_to_date
+            from {{ this }} as former
+            semi join type_months on former.customer_id = type_months.customer_id
             anti join
                 restated_customers
-                on stored.customer_id = restated_customers.customer_id
-            where stored.month_start < {{ open_month() }}
-            group by stored.customer_id, stored.interaction_type
+                on former.customer_id = restated_customers.customer_id
+            where former.month_start < {{ open_month() }}
+            group by former.customer_id, former.interaction_type
         {%- else %}
             select customer_id, interaction_type, interactions as interactions_to_date
             from type_months

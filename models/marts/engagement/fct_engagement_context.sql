@@ -49,12 +49,12 @@ with
     -- totals of the last closed month
     carried as (
         {%- if builds_on_last_night() %}
-            select stored.*
-            from {{ this }} as stored
+            select former.*
+            from {{ this }} as former
             anti join
                 restated_customers
-                on stored.customer_id = restated_customers.customer_id
-            where stored.snapshot_date = {{ open_month() }} - 1
+                on former.customer_id = restated_customers.customer_id
+            where former.snapshot_date = {{ open_month() }} - 1
         {%- else %}
             select
                 customer_id,

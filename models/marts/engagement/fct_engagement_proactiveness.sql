@@ -82,12 +82,12 @@ with
     -- totals of the last closed month
     carried as (
         {%- if builds_on_last_night() %}
-            select stored.*
-            from {{ this }} as stored
+            select former.*
+            from {{ this }} as former
             anti join
                 restated_customers
-                on stored.customer_id = restated_customers.customer_id
-            where stored.snapshot_date = {{ open_month() }} - 1
+                on former.customer_id = restated_customers.customer_id
+            where former.snapshot_date = {{ open_month() }} - 1
         {%- else %}
             select
                 customer_id,
@@ -97,7 +97,7 @@ with
                 0 as unknown,
                 0 as touches_received,
                 0 as touches_answered,
-                cast(0 as double) as response_seconds
+                {{ exact(0) }} as response_seconds
             from snapshots
             where 1 = 0
         {%- endif %}
@@ -179,10 +179,12 @@ with
                 coalesce(sum(answered_months.touches_answered) over to_date, 0)
                 + coalesce(carried.touches_answered, 0) as bigint
             ) as touches_answered,
-            cast(
-                coalesce(sum(answered_months.response_seconds) over to_date, 0)
-                + coalesce({{ exact("carried.response_seconds") }}, 0) as double
-            ) as response_seconds,
+            {{
+                exact(
+                    "coalesce(sum(answered_months.response_seconds) over to_date, 0)"
+                    " + coalesce(carried.response_seconds, 0)"
+                )
+            }} as response_seconds,
             saturations.saturation
         from snapshots
         inner join
@@ -258,7 +260,8 @@ with
             touches_answered
             / cast(nullif(touches_received, 0) as double) as response_rate,
             response_seconds,
-            response_seconds / nullif(touches_answered, 0) as mean_response_seconds,
+            cast(response_seconds as double)
+            / nullif(touches_answered, 0) as mean_response_seconds,
             known < {{ threshold("low_sample_interactions") }} as is_low_sample,
             saturation,
             windowed_share,

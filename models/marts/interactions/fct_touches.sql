@@ -22,6 +22,16 @@ with
         select distinct customer_id from {{ ref("int_night__restated_customers") }}
     ),
 
+    answering as (
+        select prompt_touch_id
+        from {{ interactions }}
+        where
+            prompt_touch_id is not null
+            {%- if builds_on_last_night() %}
+                and occurred_at >= {{ known_until() }}
+            {%- endif %}
+    ),
+
     touches as (
         {{
             rows_of_tonight(
@@ -32,13 +42,7 @@ with
             union all
             select answered.*
             from {{ identified_touches }} as answered
-            semi join
-                (
-                    select prompt_touch_id
-                    from {{ interactions }}
-                    where occurred_at >= {{ known_until() }}
-                ) as answers
-                on answered.touch_id = answers.prompt_touch_id
+            semi join answering on answered.touch_id = answering.prompt_touch_id
             anti join
                 restated_customers
                 on answered.customer_id = restated_customers.customer_id
@@ -58,7 +62,7 @@ with
         where
             prompt_touch_id is not null
             {%- if builds_on_last_night() %}
-                and prompt_touch_id in (select touch_id from touches)
+                and prompt_touch_id in (select touches.touch_id from touches)
             {%- endif %}
         group by prompt_touch_id
     ),

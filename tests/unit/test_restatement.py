@@ -1,0 +1,25 @@
+"""What a changed seed or model restates."""
+
+from collections.abc import Mapping
+
+from orchestration import dbt, restatement
+
+
+def changed(model: str, part: str) -> restatement.Restatement:
+    """The restatement when that part of a model differs from the last night's."""
+    manifest = dbt.project().manifest
+    now = restatement.fingerprints(manifest)
+    before: dict[str, Mapping[str, str]] = {**now, model: {**now[model], part: "as it was"}}
+    return restatement.restatement(manifest, now, before)
+
+
+def test_a_changed_rule_of_one_table_leaves_the_rows_of_others() -> None:
+    """The quarantine holds rows of all tables; those of others are neither lost nor read again."""
+    anew = changed("base_web__events", "sql")
+    assert {"base_web__events", "stg_web__events", "int_web__interactions"} <= {*anew.models}
+    assert not {"base_stores__visits", "stg_stores__visits", "stg_quarantine__rows"} & {*anew.models}
+
+
+def test_a_quarantine_that_is_itself_changed_reads_all_rows() -> None:
+    anew = changed("stg_quarantine__rows", "sql")
+    assert {"base_web__events", "base_stores__visits", "stg_quarantine__rows"} <= {*anew.models}

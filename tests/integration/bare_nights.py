@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -24,6 +26,38 @@ from warehouse.night import Night, Warehouse, utc_now
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
+
+
+@dataclass
+class Child:
+    """A child process.
+
+    Attributes:
+        pid: Its number.
+        exit_code: How it ended, as `subprocess` says it; None as long as it runs.
+    """
+
+    pid: int
+    exit_code: int | None = None
+
+
+@contextmanager
+def in_child(work: Callable[[], object]) -> Iterator[Child]:
+    """Do something in a child process, which has all that is imported and parsed; wait for it at the end."""
+    child = Child(os.fork())
+    if child.pid == 0:
+        # neither pytest nor hypothesis shall live on in here
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    try:
+        yield child
+    finally:
+        _, status = os.waitpid(child.pid, 0)
+        child.exit_code = os.waitstatus_to_exitcode(status)
 
 
 class BareWarehouse:
@@ -44,29 +78,6 @@ class BareWarehouse:
         self.place = Warehouse(self.settings.warehouse)
         self._runs = 0
 
-    def killed_night(self, as_of: date, *, after_models: int) -> None:
-        """Run a night in a child process that is killed (kill -9) once that many models are built."""
-        self._runs += 1
-        built = 0
-
-        def count(_name: str) -> None:
-            nonlocal built
-            built += 1
-            if built > after_models:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        child = os.fork()
-        if child == 0:
-            # neither pytest nor hypothesis shall live on in here
-            try:
-                self.night(as_of, on_built=count)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) in (-signal.SIGKILL, 0), "the night failed by itself"
-
     def night(
         self,
         as_of: date,
@@ -81,7 +92,7 @@ class BareWarehouse:
             as_of: Snapshot date.
             is_full_refresh: Build everything.
             is_tested: Run dbt's tests of data, too.
-            on_built: Called with the name of every model once it is built.
+            on_built: Called with the name of every model once it is built; may raise to kill the night.
 
         Raises:
             AssertionError: A model or a test failed.
@@ -135,3 +146,19 @@ class BareWarehouse:
         assert not failures, "\n".join(failures)
         audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)
         return night
+
+    def killed_night(self, as_of: date, *, after_models: int) -> None:
+        """Run a night in a child process that is killed (kill -9) once that many models are built."""
+        self._runs += 1
+        built = 0
+
+        def count(_name: str) -> None:
+            nonlocal built
+            built += 1
+            if built > after_models:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with in_child(lambda: self.night(as_of, on_built=count)) as child:
+            pass
+        # a night of fewer models comes to its end
+        assert child.exit_code in (-signal.SIGKILL, 0)

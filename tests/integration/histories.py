@@ -10,7 +10,9 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -201,6 +203,14 @@ def full_refresh(history: History, folder: Path, raw: Path) -> BareWarehouse:
     warehouse = BareWarehouse(folder, history.time_zone, raw)
     warehouse.night(history.snapshots[-1], is_full_refresh=True)
     return warehouse
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder, in memory where the system has such a place: nights write much and keep nothing."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def land(history: History, night: int, raw: Path) -> None:

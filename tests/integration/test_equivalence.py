@@ -7,17 +7,15 @@ printed and written down; `python tests/integration/histories.py FILE FOLDER` ma
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 from differences import assert_same
-from histories import CONTRACT, FIRST_SNAPSHOT, History, full_refresh, histories, replay
+from histories import CONTRACT, FIRST_SNAPSHOT, History, full_refresh, histories, replay, scratch
 from hypothesis import HealthCheck, given, settings
 from raw_rows import DAY, SKETCHES, Setting, draw_row
 
 DEFAULT_EXAMPLES = 15
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 
 
 @pytest.fixture
@@ -33,23 +31,13 @@ def search(pytestconfig: pytest.Config) -> settings:
     )
 
 
-def _scratch() -> Path:
-    """Make a folder, in memory where there is such a place: nights write much and keep nothing."""
-    return Path(tempfile.mkdtemp(prefix="engagement-", dir=MEMORY if MEMORY.is_dir() else None))
-
-
 def hold_against_full_refresh(history: History, told: Path) -> None:
-    """Insist that a warehouse that lived through a history equals a full refresh; else write it down."""
-    folder = _scratch()
-    try:
+    """Insist that a warehouse that lived through a history equals a full refresh; and write it down first."""
+    told.write_text(history.as_json(), encoding="utf-8")
+    with scratch() as folder:
         lived = replay(history, folder / "lived")
         full = full_refresh(history, folder / "full", lived.raw)
         assert_same(lived.place.marts_file, full.place.marts_file, history)
-    except AssertionError:
-        told.write_text(history.as_json(), encoding="utf-8")
-        raise
-    finally:
-        shutil.rmtree(folder)
 
 
 def test_all_that_the_contract_knows_is_drawn() -> None:
@@ -89,13 +77,10 @@ def test_a_night_that_is_run_twice_changes_nothing(tmp_path: Path) -> None:
     @settings(max_examples=1, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(histories())
     def holds(history: History) -> None:
-        folder = _scratch()
-        try:
+        with scratch() as folder:
             lived = replay(history, folder / "lived")
             shutil.copy(lived.place.marts_file, folder / "before.duckdb")
             lived.night(history.snapshots[-1])
             assert_same(folder / "before.duckdb", lived.place.marts_file, history)
-        finally:
-            shutil.rmtree(folder)
 
     holds()

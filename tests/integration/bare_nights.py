@@ -13,19 +13,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
+from light_dbt import light_manifest, lightened
 from nights import PROJECT
 
-from orchestration import dbt, restatement
+from orchestration import dbt
 from orchestration.settings import Settings
 from warehouse import audit, raw_zone, state
-from warehouse.contract import read_contract
+from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
+
+
+@lru_cache(maxsize=1)
+def _contract() -> RawContract:
+    return read_contract(PROJECT)
 
 
 @dataclass
@@ -100,7 +107,6 @@ class BareWarehouse:
         self.settings.apply()
         self.place.prepare()
         self._runs += 1
-        manifest = dbt.project().manifest
         basis = state.basis(
             self.place,
             as_of=as_of,
@@ -108,7 +114,11 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
             is_full_refresh=is_full_refresh,
         )
-        fingerprints = dict.fromkeys(restatement.fingerprints(manifest), "{}")
+        fingerprints = {
+            node["name"]: "{}"
+            for node in dbt.project().manifest["nodes"].values()
+            if node["resource_type"] == "model"
+        }
         night = Night(
             run_id=f"night-{self._runs}",
             as_of=as_of,
@@ -122,8 +132,7 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
         )
         ledger = read_ledger(self.place.staging_file) if basis.last_number else None
-        contract = read_contract(PROJECT)
-        zone = raw_zone.inspect(self.raw, contract, {}, ledger, basis.number, basis.last_number)
+        zone = raw_zone.inspect(self.raw, _contract(), {}, ledger, basis.number, basis.last_number)
         audit.begin(self.place.marts_file, night)
         raw_zone.open_views(self.place.staging_file, zone, HASH_KEY, basis.number)
         arguments = dbt.build_arguments(
@@ -141,7 +150,8 @@ class BareWarehouse:
         )
         if not is_tested:
             arguments += ["--exclude-resource-type", "test"]
-        results = dbt.build(arguments, dbt.project().load(), lambda name, _status, _seconds: on_built(name))
+        with lightened():
+            results = dbt.build(arguments, light_manifest(), lambda name, _status, _seconds: on_built(name))
         failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]
         assert not failures, "\n".join(failures)
         audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)

@@ -315,7 +315,7 @@ select
     touches_received,
     touches_answered,
     touches_answered / nullif(touches_received, 0) as response_rate,
-    coalesce(counted.response_seconds, 0)::double as response_seconds,
+    coalesce(counted.response_seconds, 0)::decimal(18, 6) as response_seconds,
     counted.response_seconds / nullif(touches_answered, 0) as mean_response_seconds,
     coalesce(known, 0) < threshold('low_sample_interactions') as is_low_sample,
     saturation,

@@ -17,7 +17,7 @@ from raw_histories import history, land
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", "6"))
 # Functions of the data; the other audit tables tell of runs.
 AUDITED = ("identity_merges", "identity_conflicts", "quarantine")
 
@@ -62,6 +62,8 @@ def differing_rows(one: BareWarehouse, other: BareWarehouse) -> dict[str, list[t
     return found
 
 
+# As long as its examples take: ten seconds a night, and more of them when asked for.
+@pytest.mark.timeout(0)
 # The same examples in every run of the suite; more of them, or others, by EQUIVALENCE_EXAMPLES.
 @settings(
     max_examples=EXAMPLES,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ def in_child(work: Callable[[], object]) -> Iterator[Child]:
             work()
         except BaseException:
             traceback.print_exc()
+            sys.stderr.flush()
             os._exit(1)
         os._exit(0)
     try:
@@ -159,7 +161,6 @@ class BareWarehouse:
 
     def killed_night(self, as_of: date, *, after_models: int) -> None:
         """Run a night in a child process that is killed (kill -9) once that many models are built."""
-        self._runs += 1
         built = 0
 
         def count(_name: str) -> None:
@@ -170,5 +171,6 @@ class BareWarehouse:
 
         with in_child(lambda: self.night(as_of, on_built=count)) as child:
             pass
+        self._runs += 1
         # a night of fewer models comes to its end
         assert child.exit_code in (-signal.SIGKILL, 0)

@@ -10,15 +10,6 @@ from loaders.sample import generate
 SAMPLE_END = "2025-12-31"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--equivalence-examples",
-        type=int,
-        default=15,
-        help="histories of nights that are held against a full refresh (default: 15, always the same)",
-    )
-
-
 @pytest.fixture(scope="session")
 def sample_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small synthetic raw zone of every channel until `SAMPLE_END`; do not change it."""

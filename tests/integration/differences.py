@@ -114,7 +114,7 @@ def _difference(
     if not any(sides):
         return None
     name = table.split(".")[1]
-    keys = [key for key in (KEYS | AUDIT_KEYS).get(name, names) if key in names]
+    keys = [key for key in {**KEYS, **AUDIT_KEYS}.get(name, names) if key in names]
     examples = [example for example, _ in zip(_told(*sides, keys), range(_SHOWN), strict=False)]
     return Difference(table, len(sides[0]), len(sides[1]), examples)
 

@@ -1,7 +1,7 @@
-"""Histories: nights with their snapshot dates, and the files that a raw zone gains, changes and loses before each.
+"""Histories: nights with their snapshot dates, and what a raw zone gains, changes and loses before each.
 
-`histories()` draws them, `replay` lets a warehouse live through one. A history is plain data: it can be printed,
-kept and made smaller (`smallest`). What does NOT belong here: what rows say (`raw_rows`).
+`histories()` draws them, `replay` lets a warehouse live through one. A history is plain data: it can be
+printed, kept and made smaller (`smallest`). What does NOT belong here: what rows say (`raw_rows`).
 """
 
 from __future__ import annotations
@@ -158,6 +158,7 @@ def histories(draw: st.DrawFn, nights: tuple[int, int] = (3, 6), are_killed: boo
         )
     )
     later = st.integers(1, len(snapshots) - 1)
+    kills = st.dictionaries(later, st.integers(0, 130), min_size=1, max_size=2)
     return History(
         snapshots=snapshots,
         arrivals=[
@@ -168,19 +169,18 @@ def histories(draw: st.DrawFn, nights: tuple[int, int] = (3, 6), are_killed: boo
             st.lists(st.builds(Tampering, later, st.integers(0, 60), st.booleans()), max_size=2)
         ),
         repeated=draw(st.lists(st.integers(0, len(snapshots) - 1), max_size=1)),
-        killed=draw(st.dictionaries(later, st.integers(0, 110), min_size=1, max_size=2)) if are_killed else {},
+        killed=draw(kills) if are_killed else {},
         time_zone=setting.time_zone,
         formats=draw(st.lists(st.sampled_from(FORMATS), min_size=1, max_size=3)),
     )
 
 
-def replay(history: History, folder: Path, before_night: Callable[[int], None] | None = None) -> BareWarehouse:
+def replay(history: History, folder: Path) -> BareWarehouse:
     """Let a warehouse live through a history.
 
     Args:
         history: The history.
         folder: Where warehouse and raw zone shall stand.
-        before_night: Called with the number of every night once its files are there.
 
     Returns:
         The warehouse after the last night.
@@ -188,8 +188,6 @@ def replay(history: History, folder: Path, before_night: Callable[[int], None] |
     warehouse = BareWarehouse(folder, history.time_zone)
     for night, snapshot in enumerate(history.snapshots):
         land(history, night, warehouse.raw)
-        if before_night is not None:
-            before_night(night)
         if night in history.killed:
             warehouse.killed_night(snapshot, after_models=history.killed[night])
         warehouse.night(snapshot)
@@ -262,7 +260,8 @@ def _write(path: Path, table: str, rows: Sequence[Values]) -> None:
         staged = path.with_name(f"_{path.name}.csv")
         staged.write_text(text.getvalue(), encoding="utf-8")
         connection.execute(
-            f"create table landed as from read_csv('{staged}', header = true, all_varchar = true, delim = ',')"
+            "create table landed as"
+            f" from read_csv('{staged}', header = true, all_varchar = true, delim = ',')"
         )
         staged.unlink()
         if path.name.endswith(".typed.parquet"):

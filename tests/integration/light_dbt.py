@@ -1,8 +1,8 @@
-"""dbt without what a test of data has no use for, so that a night on few rows costs its SQL and little more.
+"""dbt without what a test of data has no use for, so that a night on few rows costs less.
 
-Three quarters of such a night are dbt's own doing: events for loggers that nobody reads, templates that are compiled
-again in every run, comments on columns. Leaving them out changes no row. What does NOT belong here: anything that
-changes the SQL that makes a row.
+Much of such a night is dbt's own doing: events for loggers that nobody reads, templates that are compiled
+again in every run, comments on columns. Leaving them out changes no row. What does NOT belong here: anything
+that changes the SQL that makes a row.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Draws raw rows of every table of the contract: small alphabets, so that everything collides with everything.
+"""Draws raw rows of every table of the contract, from small alphabets: everything collides with everything.
 
-What a row says follows from its table, its index and the seed alone: leaving one out changes no other, so that
-a failing history can be made smaller row by row. What does NOT belong here: when rows arrive, and in which
+What a row says follows from its table, its index and the seed alone: leaving one out changes no other, so
+that a failing history can be made smaller row by row. What does NOT belong here: when rows arrive, and in which
 files (`histories`).
 """
 
@@ -28,7 +28,7 @@ MESSAGE_EVENTS: Final = (
     *("replied", "unsubscribed", "complained"),
 )
 SOCIAL_EVENTS: Final = ("follow", "unfollow", "like", "comment", "mention", "message", "message", "post")
-LOYALTY_EVENTS: Final = ("enrolled", "points_earned", "points_redeemed", "tier_changed", "points_expired", "left")
+LOYALTY_EVENTS: Final = ("enrolled", "points_earned", "points_redeemed", "tier_changed", "left")
 COMMUNITY_EVENTS: Final = ("join", "question", "answer", "idea", "vote", "comment")
 PURPOSES: Final = ("promotional", "promotional", "informational", "survey", "review_request", "winback")
 ROLES: Final = ("customer", "customer", "agent", "system")
@@ -347,7 +347,7 @@ SKETCHES: Final[Mapping[str, Sketch]] = {
     ),
     "exchange_rates": Sketch(
         lambda draw: {
-            "rate_on": draw.moment().date().isoformat(),
+            "rate_on": draw.moment().date().replace(day=1).isoformat(),
             "currency": draw.one(("EUR", "GBP")),
             "rate": draw.one(("0.5", "1.1", "1.2345")),
         },

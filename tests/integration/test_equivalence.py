@@ -1,11 +1,12 @@
 """Nights that build on one another leave what a full refresh makes of the same raw zone, row for row.
 
-`pytest tests/integration/test_equivalence.py --equivalence-examples=300` looks for longer. A history that fails is
-printed and written down; `python tests/integration/histories.py FILE FOLDER` makes it smaller.
+With EQUIVALENCE_EXAMPLES=300 in the environment it looks for longer. A history that fails is printed and
+written down; `python tests/integration/histories.py FILE FOLDER` makes it smaller.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -18,17 +19,15 @@ from raw_rows import DAY, SKETCHES, Setting, draw_row
 DEFAULT_EXAMPLES = 15
 
 
-@pytest.fixture
-def search(pytestconfig: pytest.Config) -> settings:
-    """How long hypothesis looks: in CI at the same examples every time, with the flag at others."""
-    examples: int = pytestconfig.getoption("equivalence_examples")
-    return settings(
-        max_examples=examples,
-        derandomize=examples == DEFAULT_EXAMPLES,
-        deadline=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
+# The same histories in every run of the suite; more of them, and others, by EQUIVALENCE_EXAMPLES.
+EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", DEFAULT_EXAMPLES))
+SEARCH = settings(
+    max_examples=EXAMPLES,
+    derandomize=EXAMPLES == DEFAULT_EXAMPLES,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def hold_against_full_refresh(history: History, told: Path) -> None:
@@ -52,35 +51,28 @@ def test_all_that_the_contract_knows_is_drawn() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-def test_nights_equal_a_full_refresh(search: settings, tmp_path: Path) -> None:
-    @search
-    @given(histories())
-    def holds(history: History) -> None:
-        hold_against_full_refresh(history, tmp_path / "history.json")
-
-    holds()
+@settings(SEARCH)
+@given(history=histories())
+def test_nights_equal_a_full_refresh(tmp_path_factory: pytest.TempPathFactory, history: History) -> None:
+    hold_against_full_refresh(history, tmp_path_factory.getbasetemp() / "history.json")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-def test_killed_nights_that_are_run_again_equal_a_full_refresh(search: settings, tmp_path: Path) -> None:
-    @settings(search, max_examples=max(4, search.max_examples // 4))
-    @given(histories(nights=(2, 4), are_killed=True))
-    def holds(history: History) -> None:
-        hold_against_full_refresh(history, tmp_path / "history.json")
-
-    holds()
+@settings(SEARCH, max_examples=max(4, EXAMPLES // 4))
+@given(history=histories(nights=(2, 4), are_killed=True))
+def test_killed_nights_that_are_run_again_equal_a_full_refresh(
+    tmp_path_factory: pytest.TempPathFactory, history: History
+) -> None:
+    hold_against_full_refresh(history, tmp_path_factory.getbasetemp() / "killed-history.json")
 
 
 @pytest.mark.slow
-def test_a_night_that_is_run_twice_changes_nothing(tmp_path: Path) -> None:
-    @settings(max_examples=1, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-    @given(histories())
-    def holds(history: History) -> None:
-        with scratch() as folder:
-            lived = replay(history, folder / "lived")
-            shutil.copy(lived.place.marts_file, folder / "before.duckdb")
-            lived.night(history.snapshots[-1])
-            assert_same(folder / "before.duckdb", lived.place.marts_file, history)
-
-    holds()
+@settings(SEARCH, max_examples=2)
+@given(history=histories(nights=(2, 3)))
+def test_a_night_that_is_run_twice_changes_nothing(history: History) -> None:
+    with scratch() as folder:
+        lived = replay(history, folder / "lived")
+        shutil.copy(lived.place.marts_file, folder / "before.duckdb")
+        lived.night(history.snapshots[-1])
+        assert_same(folder / "before.duckdb", lived.place.marts_file, history)

@@ -1,7 +1,7 @@
 """What can change what was already built, one case at a time: a second night equals a full refresh.
 
-All cases start from one small first night, `BASE`. When a history of `test_equivalence` fails, the case that it comes
-down to belongs here. Rows are written as `table key [time] column=value ...`.
+All cases start from one small first night, `BASE`. When a history of `test_equivalence` fails, the case that it
+comes down to belongs here. Rows are written as `table key [time] column=value ...`.
 """
 
 from __future__ import annotations
@@ -197,8 +197,8 @@ CASES = (
     case(
         "too many of a kind",
         *(
-            f"identity_links n{day} left=customer_ref:a{day} right=customer_ref:ada observed_at=2024-02-0{day}"
-            for day in range(1, 8)
+            f"identity_links n{day} left=customer_ref:a{day} right=customer_ref:ada observed_at=2024-02-{day}"
+            for day in range(11, 18)
         ),
     ),
     # orders
@@ -276,7 +276,7 @@ CASES = (
     case("a ticket comes after its messages", "support_tickets t3 2024-03-04T11:00:00 customer_ref=cyd"),
     case(
         "a ticket is solved, in a later version",
-        "support_tickets t1 2024-03-03T09:00:00 customer_ref=ada created_by=customer solved_at=2024-03-04T09:00:00",
+        "support_tickets t1 2024-03-03T09:00 customer_ref=ada created_by=customer solved_at=2024-03-04T09:00",
     ),
     case("a ticket that was to be solved is", as_of=NEXT),
     case(

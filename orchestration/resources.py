@@ -20,10 +20,11 @@ from pydantic import PrivateAttr
 from orchestration import dbt, restatement, snapshot_dates
 from orchestration.restatement import Fingerprint, Restatement
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, from_environment
-from warehouse import audit, lock, state
+from warehouse import audit, lock, snapshot_changes, state
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
 from warehouse.raw_zone import RawZoneError
+from warehouse.snapshot_changes import SnapshotModel
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -152,6 +153,18 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "launch the job `nightly`.",
                 allow_retries=False,
             )
+
+    def record_snapshot_changes(self) -> Mapping[str, int]:
+        """Write down which closed snapshots will change for readers; return the customers by model."""
+        everything = None if self.night.basis.last_number else self.night.basis.reason
+        return snapshot_changes.record(
+            self.warehouse,
+            self.night,
+            [
+                SnapshotModel(name, key, everything or self.restatement.why(name))
+                for name, key in sorted(dbt.snapshot_grains(dbt.project().manifest).items())
+            ],
+        )
 
     def succeed(self, published_at: datetime) -> None:
         """Record that the last gate is passed: the next night builds on this one."""

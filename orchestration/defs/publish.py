@@ -68,6 +68,9 @@ def published_asset() -> dg.AssetsDefinition:
         with night.step("published"):
             night.require(_STEPS_BEFORE)
             night.begin()
+            # Before readers lose what they had to compare with.
+            for model, customers in night.record_snapshot_changes().items():
+                context.log.info(f"{model}: closed snapshots of {customers:,} customers have changed")
             published_at = utc_now()
             # Before the copy: readers shall find the run that they are looking at.
             night.succeed(published_at)

@@ -148,6 +148,7 @@ def _record(
                 seconds=result.seconds,
                 row_count=rows.get(result.unique_id),
                 message=result.message,
+                restated=night.restatement.why(result.name),
             )
             for result in results
             if not result.is_test

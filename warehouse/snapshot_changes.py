@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
@@ -56,6 +57,9 @@ def record(warehouse: Warehouse, night: Night, models: Sequence[SnapshotModel]) 
         warehouse: The warehouse; nobody else writes to it.
         night: The night.
         models: The models that hold snapshots.
+
+    Raises:
+        UnreadablePublicationError: There is a published file and it cannot be read.
     """
     if not warehouse.published.is_file():
         return {}
@@ -78,6 +82,10 @@ def record(warehouse: Warehouse, night: Night, models: Sequence[SnapshotModel]) 
     return changed
 
 
+class UnreadablePublicationError(RuntimeError):
+    """The published file is damaged or none of ours: there is nothing to compare with."""
+
+
 @contextmanager
 def _opened(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the build file, with the staging file and the published one beside it to read."""
@@ -85,16 +93,25 @@ def _opened(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(warehouse.marts_file)) as connection:
         connection.execute(f"attach '{_quoted(warehouse.staging_file)}' as staging (read_only)")
         try:
-            connection.execute(f"attach '{_quoted(warehouse.published)}' as published (read_only)")
-        except duckdb.IOException:
-            # who has it open for writing keeps others out, but must not keep a night from its end
-            shutil.copyfile(warehouse.published, witness)
-            connection.execute(f"attach '{_quoted(witness)}' as published (read_only)")
-        try:
+            _attach_published(connection, warehouse.published, witness)
             yield connection
         finally:
-            connection.execute("detach published")
             witness.unlink(missing_ok=True)
+
+
+def _attach_published(connection: duckdb.DuckDBPyConnection, published: Path, witness: Path) -> None:
+    """Attach the published file, or a copy if it cannot be opened beside somebody else.
+
+    Who has it open for writing keeps others out, but must not keep a night from its end.
+    """
+    try:
+        connection.execute(f"attach '{_quoted(published)}' as published (read_only)")
+    except duckdb.IOException:
+        shutil.copyfile(published, witness)
+        try:
+            connection.execute(f"attach '{_quoted(witness)}' as published (read_only)")
+        except duckdb.Error as error:
+            raise UnreadablePublicationError(f"{published} cannot be read: {error}") from error
 
 
 def _published_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -117,11 +134,10 @@ def _published_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[
 
 def _published_as_of(connection: duckdb.DuckDBPyConnection) -> date:
     """Snapshot date of what readers have: months before its own were closed."""
+    # by time, which runs of every version have
     row = connection.execute(
-        "select as_of from published.audit.runs where outcome = 'succeeded'"
-        " order by night_number desc nulls last, started_at desc limit 1"
+        "select as_of from published.audit.runs where outcome = 'succeeded' order by started_at desc limit 1"
     ).fetchone()
-    # a published file without such a night is none of ours: nothing in it was closed
     return row[0] if row else date.min
 
 
@@ -147,11 +163,8 @@ def _compare(
     """Append the closed snapshots of one model that differ; return of how many customers."""
     values = [column for column in columns if column not in {*model.key, *_NOT_COMPARED}]
     _find_differences(connection, model, values, open_month)
-    (customers,) = connection.execute("select count(distinct customer_id) from differences").fetchone() or (
-        0,
-    )
-    if not customers:
-        return
+    row = connection.execute("select count(distinct customer_id) from differences").fetchone()
+    customers = int(row[0]) if row else 0
     is_named = model.anew is None or customers <= NAMED_AT_MOST
     who = "customer_id" if is_named else "cast(null as varchar)"
     part = "part" if is_named else "cast(null as varchar)"
@@ -240,5 +253,5 @@ def _find_differences(
     )
 
 
-def _quoted(path: object) -> str:
+def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")

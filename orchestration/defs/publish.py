@@ -15,6 +15,7 @@ from orchestration.settings import Settings, from_environment
 from orchestration.snapshot_dates import ONE_RUN, partitions
 from warehouse.night import utc_now
 from warehouse.publication import publish
+from warehouse.snapshot_changes import UnreadablePublicationError
 
 PUBLISHED = dg.AssetKey(["published", "engagement"])
 # A night is expected to have published this long after its tick.
@@ -68,9 +69,7 @@ def published_asset() -> dg.AssetsDefinition:
         with night.step("published"):
             night.require(_STEPS_BEFORE)
             night.begin()
-            # Before readers lose what they had to compare with.
-            for model, customers in night.record_snapshot_changes().items():
-                context.log.info(f"{model}: closed snapshots of {customers:,} customers have changed")
+            _record_snapshot_changes(context, night)
             published_at = utc_now()
             # Before the copy: readers shall find the run that they are looking at.
             night.succeed(published_at)
@@ -88,6 +87,18 @@ def published_asset() -> dg.AssetsDefinition:
         )
 
     return published
+
+
+def _record_snapshot_changes(context: dg.AssetExecutionContext, night: NightResource) -> None:
+    """Record what changes for readers while there is still something to compare with."""
+    try:
+        changes = night.record_snapshot_changes()
+    except UnreadablePublicationError as error:
+        # a night mends a damaged file by taking its place
+        context.log.warning(f"changes of closed snapshots cannot be told: {error}")
+        return
+    for model, customers in changes.items():
+        context.log.info(f"{model}: closed snapshots of {customers:,} customers have changed")
 
 
 def _everything_readers_see() -> list[dg.AssetKey]:

@@ -15,7 +15,7 @@ from orchestration import dbt
 from warehouse import snapshot_changes
 from warehouse.night import Night
 from warehouse.publication import publish
-from warehouse.snapshot_changes import SnapshotModel
+from warehouse.snapshot_changes import SnapshotModel, UnreadablePublicationError
 
 pytestmark = pytest.mark.slow
 
@@ -202,3 +202,11 @@ def test_somebody_who_writes_to_the_published_file_does_not_stop_a_night(warehou
         "engagement.duckdb",
         "staging.duckdb",
     ]
+
+
+def test_a_damaged_published_file_is_told_from_one_that_is_in_use(warehouse: BareWarehouse) -> None:
+    night = warehouse.night(SECOND)
+    warehouse.place.published.write_bytes(b"no longer a database" * 1_000)
+    with pytest.raises(UnreadablePublicationError, match=r"engagement\.duckdb cannot be read"):
+        recorded(warehouse, night)
+    assert not (warehouse.place.build / "published.duckdb").exists()

@@ -130,9 +130,8 @@ with
             select min(feeds.covered_from) as covered_from from {{ feeds }} as feeds
         ),
 
-        -- between what was the first start and what is; a night that was killed may
-        -- have
-        -- logged others on the way, so the latest one that was stored counts
+        -- between what was the first start and what is; a killed night may have logged
+        -- others on the way, so the latest one that was stored counts
         coverage as (
             select
                 min(changed_feeds.covered_from) as least_from,

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from warehouse.night import Night, utc_now
+from warehouse.quoting import literal
 from warehouse.state import SCHEMA_VERSION
 
 
@@ -459,8 +460,7 @@ def _evolve(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, what: str, text: str) -> None:
-    quoted = text.replace("'", "''")
-    connection.execute(f"comment on {what} is '{quoted}'")
+    connection.execute(f"comment on {what} is {literal(text)}")
 
 
 def _naive(moment: datetime) -> datetime:

@@ -21,6 +21,7 @@ import duckdb
 
 from warehouse.contract import DataType, RawColumn, RawContract, RawTable
 from warehouse.ledger import GONE, Ledger, LedgerEntry, write_ledger
+from warehouse.quoting import identifier, literal
 
 FileFormat = Literal["parquet", "csv", "json"]
 
@@ -234,10 +235,10 @@ def open_views(
         database.execute("create schema if not exists tonight")
         for files in zone.tables:
             query = _query(zone.path, files.table, files.files, files.columns)
-            database.execute(f"create or replace view raw.{_quoted(files.table.name)} as {query}")
+            database.execute(f"create or replace view raw.{identifier(files.table.name)} as {query}")
             types = {column.name: _view_type(column, files.arrived) for column in files.table.columns}
             query = _query(zone.path, files.table, files.arrived, types)
-            database.execute(f"create or replace view arrived.{_quoted(files.table.name)} as {query}")
+            database.execute(f"create or replace view arrived.{identifier(files.table.name)} as {query}")
         write_ledger(database, (entry for files in zone.tables for entry in (*files.ledger, *files.gone)))
         database.execute("create or replace table raw.hash_key (hash_key varchar not null)")
         database.execute("insert into raw.hash_key values (?)", [hash_key])
@@ -466,17 +467,17 @@ def _measured(
 
 def _latest(type_: str, time_zone: str) -> str:
     """SQL of the latest ``loaded_at`` of a column of that type, naive UTC."""
-    zone = time_zone.replace("'", "''")
+    zone = literal(time_zone)
     if type_ == "TIMESTAMP WITH TIME ZONE":
         return "max(loaded_at) at time zone 'UTC'"
     if type_ == "VARCHAR":
         return (
             "max(case when regexp_matches(loaded_at, ':[0-9.]+ *[-+A-Za-z]') "
             "then try_cast(regexp_replace(loaded_at, ' ([-+])', '\\1') as timestamptz) at time zone 'UTC' "
-            f"else (try_cast(loaded_at as timestamp) at time zone '{zone}') at time zone 'UTC' end)"
+            f"else (try_cast(loaded_at as timestamp) at time zone {zone}) at time zone 'UTC' end)"
         )
     if type_ in {"TIMESTAMP", "DATE"}:
-        return f"(cast(max(loaded_at) as timestamp) at time zone '{zone}') at time zone 'UTC'"
+        return f"(cast(max(loaded_at) as timestamp) at time zone {zone}) at time zone 'UTC'"
     return "cast(null as timestamp)"
 
 
@@ -485,7 +486,7 @@ def _query(raw: Path, table: RawTable, files: Sequence[RawFile], columns: Mappin
     scans = [_scan(raw, table, group, columns) for group in _groups(table, files)]
     if scans:
         return " union all ".join(scans)
-    empty = [f"cast(null as {type_}) as {_quoted(name)}" for name, type_ in columns.items()]
+    empty = [f"cast(null as {type_}) as {identifier(name)}" for name, type_ in columns.items()]
     return f"select {', '.join(empty)}, cast(null as varchar) as source_file where false"
 
 
@@ -525,11 +526,11 @@ def _scan(raw: Path, table: RawTable, group: Sequence[RawFile], columns: Mapping
         if name not in read:
             value = f"cast(null as {type_})"
         elif types[read[name]] == type_:
-            value = _quoted(read[name])
+            value = identifier(read[name])
         else:
             is_text = table.column(name).data_type == "varchar"
-            value = _converted(_quoted(read[name]), types[read[name]], type_, is_text=is_text)
-        select.append(f"{value} as {_quoted(name)}")
+            value = _converted(identifier(read[name]), types[read[name]], type_, is_text=is_text)
+        select.append(f"{value} as {identifier(name)}")
     # An absolute path would tell where the machine keeps its data, and differ from machine to machine.
     select.append(f"substr({_FILE_COLUMN}, {len(str(raw)) + 2}) as source_file")
     return f"select {', '.join(select)} from {reader}"
@@ -576,24 +577,16 @@ def _json(paths: Sequence[Path], keys: Sequence[str]) -> str:
 
 
 def _text_columns(names: Sequence[str]) -> str:
-    return "{" + ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in names) + "}"
+    return "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names) + "}"
 
 
 def _list(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(_literal(_glob_free(path)) for path in paths) + "]"
+    return "[" + ", ".join(literal(_glob_free(path)) for path in paths) + "]"
 
 
 def _glob_free(path: Path) -> str:
     """The path as a pattern that matches itself only."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> RawZoneError:

@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.night import Night, Warehouse
+from warehouse.quoting import literal
 
 # A model that was built anew names its customers up to this number; beyond, it counts them by snapshot date.
 NAMED_AT_MOST = 1_000
@@ -91,7 +92,7 @@ def _opened(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the build file, with the staging file and the published one beside it to read."""
     witness = warehouse.build / "published.duckdb"
     with duckdb.connect(str(warehouse.marts_file)) as connection:
-        connection.execute(f"attach '{_quoted(warehouse.staging_file)}' as staging (read_only)")
+        connection.execute(f"attach {literal(warehouse.staging_file)} as staging (read_only)")
         try:
             _attach_published(connection, warehouse.published, witness)
             yield connection
@@ -105,11 +106,11 @@ def _attach_published(connection: duckdb.DuckDBPyConnection, published: Path, wi
     Who has it open for writing keeps others out, but must not keep a night from its end.
     """
     try:
-        connection.execute(f"attach '{_quoted(published)}' as published (read_only)")
+        connection.execute(f"attach {literal(published)} as published (read_only)")
     except duckdb.IOException:
         shutil.copyfile(published, witness)
         try:
-            connection.execute(f"attach '{_quoted(witness)}' as published (read_only)")
+            connection.execute(f"attach {literal(witness)} as published (read_only)")
         except duckdb.Error as error:
             raise UnreadablePublicationError(f"{published} cannot be read: {error}") from error
 
@@ -251,7 +252,3 @@ def _find_differences(
         """,  # noqa: S608 - names of our own models
         {"open_month": open_month},
     )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

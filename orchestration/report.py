@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.restatement import shortened
 from warehouse import lock, summary
 from warehouse.night import Warehouse
 
@@ -147,19 +148,12 @@ def _show_restated(console: Console, warehouse: Warehouse, run_id: str) -> None:
     anew = summary.built_anew(warehouse.published, run_id)
     if anew:
         title = "Built anew  (audit.model_runs names each)"
-        rows = [(why, models, _shortened(names)) for why, models, names in anew]
+        rows = [(why, len(names), shortened(names, _NAMES_SHOWN)) for why, names in anew]
         console.print(_table(title, ("because of", "models", "namely"), rows))
     changes = summary.snapshot_changes(warehouse.published, run_id)
     if changes:
         title = "Closed snapshots that say something else now  (audit.snapshot_changes names each)"
         console.print(_table(title, ("table", "customers", "first", "last"), changes))
-
-
-def _shortened(names: str) -> str:
-    """Return the first of many names."""
-    listed = names.split(", ")
-    more = len(listed) - _NAMES_SHOWN
-    return names if more <= 0 else f"{', '.join(listed[:_NAMES_SHOWN])} and {more} more"
 
 
 def _checks_table(warehouse: Warehouse, run_id: str) -> Table:

@@ -47,7 +47,7 @@ _ANY_THRESHOLD = re.compile(r"\bthreshold(?:_literal)?\(")
 _NIGHT_OR_NOT = "builds_on_last_night"
 _OWN_PARTS = ("SQL", "columns")
 _TOLD_MODELS = 3
-BUILT_ALONG = "needed whole by others that are"
+_BUILT_ALONG = "needed whole by others that are"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Restatement:
 
     def why(self, model: str) -> str | None:
         """Return why a model is built anew, in words; None when it is not."""
-        return self.causes.get(model, BUILT_ALONG) if model in self.models else None
+        return self.causes.get(model, _BUILT_ALONG) if model in self.models else None
 
 
 def named_thresholds(code: Code, rows: Sequence[Row]) -> Rows:
@@ -186,9 +186,13 @@ def _differences(name: str, parts: Fingerprint, former: Fingerprint | None) -> I
 def _told(change: str, names: Sequence[str]) -> str:
     if change.startswith(("model ", "new model ")):
         return change
-    shown = ", ".join(names[:_TOLD_MODELS])
-    more = f" and {len(names) - _TOLD_MODELS} more" if len(names) > _TOLD_MODELS else ""
-    return f"{change} (read by {shown}{more})"
+    return f"{change} (read by {shortened(names, _TOLD_MODELS)})"
+
+
+def shortened(names: Sequence[str], shown: int) -> str:
+    """Return the first of many names, and how many more there are."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 class _Flow:

@@ -249,12 +249,12 @@ def held_back(file: Path) -> list[tuple[str, str, int]]:
         ).fetchall()
 
 
-def built_anew(file: Path, run_id: str) -> list[tuple[str, int, str]]:
-    """Return what a night that builds on another built anew: why, how many models, and their names."""
+def built_anew(file: Path, run_id: str) -> list[tuple[str, list[str]]]:
+    """Return what a night that builds on another built anew: why, and the names of the models."""
     with duckdb.connect(str(file), read_only=True) as connection:
         return connection.execute(
             """
-            select restated, count(*), string_agg(model_name, ', ' order by model_name)
+            select restated, list(model_name order by model_name)
             from audit.model_runs where run_id = ? and restated is not null
             group by restated order by count(*) desc, restated
             """,

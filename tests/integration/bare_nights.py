@@ -86,7 +86,6 @@ class BareWarehouse:
             raw=self.raw, warehouse=folder / "warehouse", time_zone=time_zone, hash_key=HASH_KEY
         )
         self.place = Warehouse(self.settings.warehouse)
-        self._runs = 0
 
     def night(
         self,
@@ -116,7 +115,6 @@ class BareWarehouse:
         self, as_of: date, is_full_refresh: bool, is_tested: bool, on_built: Callable[[str], None]
     ) -> Night:
         self.place.prepare()
-        self._runs += 1
         basis = state.basis(
             self.place,
             as_of=as_of,
@@ -130,7 +128,7 @@ class BareWarehouse:
             if node["resource_type"] == "model"
         }
         night = Night(
-            run_id=f"night-{self._runs}",
+            run_id=f"night-{basis.number}",
             as_of=as_of,
             started_at=utc_now(),
             is_full_refresh=is_full_refresh,
@@ -179,6 +177,5 @@ class BareWarehouse:
 
         with in_child(lambda: self.night(as_of, on_built=count)) as child:
             pass
-        self._runs += 1
         # a night of fewer models comes to its end
         assert child.exit_code in (-signal.SIGKILL, 0)

@@ -287,19 +287,11 @@ def smallest(history: History, fails: Callable[[History], bool]) -> History:
         history: A history that fails.
         fails: Whether another one does as well.
     """
-    for simpler in (
-        replace(history, tamperings=()),
-        replace(history, repeated=()),
-        replace(history, killed={}),
-        replace(history, formats=("jsonl",)),
-        replace(history, time_zone="UTC"),
-    ):
-        merged = replace(
-            history,
-            **{name: value for name, value in vars(simpler).items() if value != getattr(history, name)},
-        )
-        if merged != history and fails(merged):
-            history = merged
+    plain = {"tamperings": (), "repeated": (), "killed": {}, "formats": ("jsonl",), "time_zone": "UTC"}
+    for name, value in plain.items():
+        simpler = replace(history, **{name: value})
+        if simpler != history and fails(simpler):
+            history = simpler
     size = len(history.arrivals) // 2
     while size:
         start = 0

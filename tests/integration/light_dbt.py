@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -26,23 +25,11 @@ _TYPE_TESTERS: dict[tuple[tuple[str, ...], Any], Any] = {}
 
 def light_manifest() -> Manifest:
     """Return a fresh manifest for one night that writes no comments on tables and columns."""
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumuro_decoder
-
-    project = dbt.project()
-    manifest: Manifest = Manifest.from_msgpack(project.packed, decoder=extended_mashumuro_decoder)
+    manifest = dbt.project().load()
     for node in manifest.nodes.values():
         if node.resource_type in ("model", "seed"):
             node.config.persist_docs = {}
-    manifest.flat_graph = _flat_graph()
     return manifest
-
-
-@lru_cache(maxsize=1)
-def _flat_graph() -> dict[str, Any]:
-    """What macros see as `graph`; they only read it, so all nights share it."""
-    flat_graph: dict[str, Any] = dbt.project().load().flat_graph
-    return flat_graph
 
 
 @contextmanager

@@ -32,13 +32,17 @@ def try_night(
     )
 
 
+def night_command(raw: Path, warehouse: Path, as_of: str, time_zone: str) -> list[str | Path]:
+    """Return the command line of a night."""
+    engagement = Path(sys.executable).with_name("engagement")
+    named = ("--raw", raw, "--warehouse", warehouse, "--as-of", as_of, "--timezone", time_zone)
+    return [engagement, "nightly", *named]
+
+
 def run_night(raw: Path, warehouse: Path, as_of: str, time_zone: str) -> None:
     """Run `engagement nightly` and insist that it publishes."""
-    engagement = Path(sys.executable).with_name("engagement")
-    arguments = ("nightly", "--raw", raw, "--warehouse", warehouse, "--as-of", as_of, "--timezone", time_zone)
-    night = subprocess.run(
-        [engagement, *(str(argument) for argument in arguments)], capture_output=True, text=True, check=False
-    )
+    command = night_command(raw, warehouse, as_of, time_zone)
+    night = subprocess.run(command, capture_output=True, text=True, check=False)
     assert night.returncode == 0, f"{night.stdout[-5000:]}\n{night.stderr[-5000:]}"
 
 

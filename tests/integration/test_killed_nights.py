@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from random import Random
@@ -14,6 +13,7 @@ from random import Random
 import pytest
 from conftest import SAMPLE_END
 from differences import assert_same, differences
+from nights import night_command
 
 from loaders.sample import generate
 
@@ -35,20 +35,8 @@ def arrived(sample_raw: Path, tmp_path: Path) -> Path:
 
 def _start(raw: Path, warehouse: Path) -> subprocess.Popen[bytes]:
     """Start a night in a process group of its own, as a scheduler would."""
-    engagement = Path(sys.executable).with_name("engagement")
-    arguments = (
-        "nightly",
-        "--raw",
-        raw,
-        "--warehouse",
-        warehouse,
-        "--as-of",
-        SAMPLE_END,
-        "--timezone",
-        "UTC",
-    )
     return subprocess.Popen(
-        [engagement, *(str(argument) for argument in arguments)],
+        night_command(raw, warehouse, SAMPLE_END, "UTC"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -81,9 +81,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def warehouse(published: Path, tmp_path: Path) -> BareWarehouse:
     shutil.copytree(published, tmp_path / "company")
-    company = BareWarehouse(tmp_path / "company")
-    company._runs = 1
-    return company
+    return BareWarehouse(tmp_path / "company")
 
 
 def expected(ada: str, run: str, causes: str = "orders: changed_or_late") -> list[tuple[object, ...]]:

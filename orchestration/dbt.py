@@ -203,7 +203,7 @@ def build_arguments(
     return [
         "--log-level",
         "none",
-        # what became of every model stands in audit.model_runs; a log nobody reads costs a tenth of a quiet night
+        # what became of every model stands in audit.model_runs; a log costs a tenth of a quiet night
         "--log-level-file",
         "none",
         "--log-path",

@@ -65,7 +65,7 @@ def test_a_changed_threshold_restates_the_one_mart_that_names_it(
                 [run_id],
             ).fetchall()
         )
-        # nothing follows from the mart; what it is made from holds one night's rows only, and was needed whole
+        # nothing follows from the mart; what it is made from holds one night's rows and was needed whole
         assert anew.pop("fct_engagement_frequency") == why
         assert set(anew.values()) == {"needed whole by others that are"}
         assert not any(name.startswith(("stg_", "dim_", "fct_engagement_")) for name in anew)

@@ -98,7 +98,8 @@
 
 {#- Incremental strategy `restated`: in one transaction the rows of restated customers and the rows from the first
     unknown moment on give way to what the model's SQL returns. Running it again changes nothing. What was written
-    also stands in schema `tonight`, for the checks; what is written by the month is found by its date.
+    also stands in schema `tonight`, for the checks; what is written by the month is found by its date, and of a mart
+    its closed months stand there.
 
     In the model's config: meta.restated = {customers, since, unit}:
     customers   the model that lists restated customers by customer_id (with a ref of its own in the SQL)
@@ -136,6 +137,15 @@
     {%- endif -%}
     {%- if scope["unit"] != "month" -%}
         {{ table_replaced(written_tonight(target), columns, temporary) }}
+    {%- elif model.fqn[1] == "marts" -%}
+        {#- closed snapshots that are written again are held against what readers have -#}
+        {{
+            table_replaced(
+                written_tonight(target),
+                columns,
+                temporary ~ " where " ~ scope["since"] ~ " < " ~ open_month(),
+            )
+        }}
     {%- endif -%}
     {{ rows_inserted(target, columns, temporary) }}
 {%- endmacro %}

@@ -49,8 +49,8 @@ def basis(
     last_number, last_as_of, fingerprint, version = last
     if version != SCHEMA_VERSION:
         raise WarehouseVersionError(
-            f"The build files in {warehouse.build} have version {version or 'unknown'}, this code writes "
-            f"version {SCHEMA_VERSION}: run the night once with --full-refresh."
+            f"The build files in {warehouse.build} have version {'unknown' if version is None else version}, "
+            f"this code writes version {SCHEMA_VERSION}: run the night once with --full-refresh."
         )
     if staged is None or not last_number <= staged < number:
         return Basis(number, reason="the build files do not belong together")

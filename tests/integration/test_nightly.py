@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from nights import open_published, run_night
 
-from warehouse import lock
+from warehouse import lock, state
 
 pytestmark = pytest.mark.slow
 
@@ -192,3 +192,27 @@ def test_an_earlier_day_is_published_over_a_later_one(
     run_night(sample_raw, warehouse, "2025-12-15", "UTC")
     status = engagement("status", "--warehouse", warehouse)
     assert "2025-12-15" in status.stdout
+
+
+def test_a_warehouse_of_another_version_is_refused_in_one_sentence_and_a_full_refresh_mends_it(
+    sample_raw: Path, sample_warehouse: Path, tmp_path: Path
+):
+    warehouse = tmp_path / "warehouse"
+    shutil.copytree(sample_warehouse, warehouse)
+    with duckdb.connect(str(warehouse / "build" / "engagement.duckdb")) as connection:
+        connection.execute("update audit.runs set schema_version = 0")
+    before = (warehouse / "engagement.duckdb").read_bytes()
+    refused = nightly(sample_raw, warehouse)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[0] == (
+        f"engagement: The build files in {warehouse / 'build'} have version 0, this code writes version "
+        f"{state.SCHEMA_VERSION}: run the night once with --full-refresh."
+    )
+    assert "Traceback" not in refused.stderr
+    assert (warehouse / "engagement.duckdb").read_bytes() == before
+    mended = nightly(sample_raw, warehouse, "--full-refresh")
+    assert mended.returncode == 0, mended.stderr
+    with open_published(sample_warehouse) as first, open_published(warehouse) as second:
+        assert contents(second) == contents(first)
+        # the same data: no closed snapshot says anything else
+        assert second.execute("select count(*) from audit.snapshot_changes").fetchone() == (0,)

@@ -358,9 +358,10 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- Whole select: what became of the rows that were read of every raw table. Versions and keys are counted in the base
-    model; rows out and deleted where they were stored; keys that were older than what is stored, or stood in another
-    file as well, are superseded. So the sum proves the deduplication. -#}
+{#- Whole select: what became of the rows that were read of every raw table. Rows in are counted in the files, not in
+    the base model, which could lose some; versions and keys in the base model; rows out and deleted where they were
+    stored; keys that were older than what is stored, or stood in another file as well, are superseded. So the sum
+    proves base model and deduplication. -#}
 {% macro row_accounts() -%}
     {%- for table, model in staged_tables().items() %}
         {%- set key = contract_key(table) or ["null"] %}
@@ -381,7 +382,7 @@
         ) %}
         select
             '{{ table }}' as source_table,
-            versions.rows_in,
+            {{ rows_landed(table) }} as rows_in,
             (
                 select count(*)
                 from {{ stored }}
@@ -391,8 +392,7 @@
                     {%- if is_read_in_part(table) %} and {{ is_unseen() }} {%- endif %}
             ) as rows_out,
             versions.rows_quarantined,
-            versions.rows_in
-            - versions.rows_quarantined
+            versions.rows_sound
             - versions.key_count
             + older.key_count as rows_superseded,
             (
@@ -403,7 +403,7 @@
         from
             (
                 select
-                    count(*) as rows_in,
+                    count(*) - count(quarantine_rule) as rows_sound,
                     count(quarantine_rule) as rows_quarantined,
                     count(
                         distinct case

@@ -7,7 +7,7 @@ here: what the marts should hold.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from unittest.mock import patch
@@ -20,6 +20,7 @@ from warehouse import audit, raw_zone, state
 from warehouse.contract import read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
+from warehouse.summary import sentences
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
@@ -41,7 +42,6 @@ class BareWarehouse:
             raw=self.raw, warehouse=folder / "warehouse", time_zone=time_zone, hash_key=HASH_KEY
         )
         self.place = Warehouse(self.settings.warehouse)
-        self._runs = 0
 
     def night(
         self,
@@ -49,6 +49,7 @@ class BareWarehouse:
         *,
         is_full_refresh: bool = False,
         is_tested: bool = False,
+        planted: Mapping[str, tuple[str, str]] | None = None,
         on_built: Callable[[str], None] = lambda _name: None,
     ) -> Night:
         """Run a night up to its last gate, and record that it succeeded.
@@ -57,6 +58,7 @@ class BareWarehouse:
             as_of: Snapshot date.
             is_full_refresh: Build everything.
             is_tested: Run dbt's tests of data, too.
+            planted: Bugs of this night: model to what stands in its SQL and what shall stand there instead.
             on_built: Called with the name of every model once it is built; may raise to kill the night.
 
         Raises:
@@ -65,13 +67,17 @@ class BareWarehouse:
         # These settings, with their key, belong to this night: not to the nights of the tests that follow.
         with patch.dict(os.environ):
             self.settings.apply()
-            return self._run(as_of, is_full_refresh, is_tested, on_built)
+            return self._run(as_of, is_full_refresh, is_tested, planted or {}, on_built)
 
     def _run(
-        self, as_of: date, is_full_refresh: bool, is_tested: bool, on_built: Callable[[str], None]
+        self,
+        as_of: date,
+        is_full_refresh: bool,
+        is_tested: bool,
+        planted: Mapping[str, tuple[str, str]],
+        on_built: Callable[[str], None],
     ) -> Night:
         self.place.prepare()
-        self._runs += 1
         manifest = dbt.project().manifest
         basis = state.basis(
             self.place,
@@ -82,7 +88,7 @@ class BareWarehouse:
         )
         fingerprints = dict.fromkeys(restatement.fingerprints(manifest), "{}")
         night = Night(
-            run_id=f"night-{self._runs}",
+            run_id=f"night-{basis.number}",
             as_of=as_of,
             started_at=utc_now(),
             is_full_refresh=is_full_refresh,
@@ -113,8 +119,19 @@ class BareWarehouse:
         )
         if not is_tested:
             arguments += ["--exclude-resource-type", "test"]
-        results = dbt.build(arguments, dbt.project().load(), lambda name, _status, _seconds: on_built(name))
-        failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]
+        loaded = dbt.project().load()
+        for name, (text, bug) in planted.items():
+            node = loaded.nodes[f"model.engagement_warehouse.{name}"]
+            assert text in node.raw_code
+            node.raw_code = node.raw_code.replace(text, bug)
+        results = dbt.build(arguments, loaded, lambda name, _status, _seconds: on_built(name))
+        failures = [
+            "\n".join([f"{result.name}: {result.message}", *sentences(self.place, result.query)])
+            if result.status == "fail"
+            else f"{result.name}: {result.message}"
+            for result in results
+            if result.is_failure
+        ]
         assert not failures, "\n".join(failures)
         audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)
         return night

@@ -65,8 +65,9 @@ class Warehouse:
         return self.marts_file if database == "engagement" else self.staging_file
 
     def prepare(self) -> None:
-        """Make the folders."""
-        for folder in (self.build, self.spill, self.dbt_target):
+        """Make the folders; what is built on the way names persons, so its folder is its owner's alone."""
+        self.build.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.spill, self.dbt_target):
             folder.mkdir(parents=True, exist_ok=True)
 
 

@@ -121,6 +121,33 @@ def _runs(nights: BareWarehouse) -> list[tuple[str]]:
         return connection.execute("select distinct run_id from audit.row_accounts").fetchall()
 
 
+def test_the_published_quarantine_says_what_has_been_mended(nights: BareWarehouse) -> None:
+    """And holds no content of rows: that stays where readers cannot open it."""
+    header, *_ = FILES["orders"]
+    broken = ["o6", "o7", "o8"]
+    rows = [f"{key},bob,online,2024-01-12,-5,,,2024-01-13" for key in broken[1:]]
+    rows += ["o6,bob,online,2024-01-12,5,,,2024-01-14", "o7,bob,online,2024-01-12,5,,,2024-01-12"]
+    raw = shutil.copytree(nights.raw, nights.place.folder.parent / "raw", dirs_exist_ok=True)
+    (raw / "orders" / "third.csv").write_text("\n".join([header, *rows]) + "\n")
+    customers = raw / "customers" / "third.csv"
+    customers.parent.mkdir()
+    customers.write_text("customer_ref,created_at,email,loaded_at\nzoe,never,zoe@example.com,2024-01-13\n")
+    mended = BareWarehouse(nights.place.folder.parent, raw=raw)
+    night = mended.night(SECOND)
+    query = "select source_key, quarantine_rule, is_mended, run_id, source_file from audit.quarantine"
+    with duckdb.connect(str(nights.place.marts_file), read_only=True) as connection:
+        assert connection.execute(f"{query} order by all").fetchall() == [
+            ("o6", "negative_total_amount", True, night.run_id, "orders/second.csv"),
+            # a sound version of it is there, but older
+            ("o7", "negative_total_amount", False, night.run_id, "orders/third.csv"),
+            ("o8", "negative_total_amount", False, night.run_id, "orders/third.csv"),
+            (None, "unreadable_created_at", False, night.run_id, "customers/third.csv"),
+        ]
+    assert b"zoe@example.com" not in nights.place.marts_file.read_bytes()
+    assert b"zoe@example.com" in nights.place.staging_file.read_bytes()
+    assert nights.place.build.stat().st_mode & 0o077 == 0
+
+
 def stopped(nights: BareWarehouse, **planted: tuple[str, str]) -> list[str]:
     """Run a night with bugs, which must stop it; the sentences that the person on call reads."""
     with pytest.raises(AssertionError) as caught:

@@ -269,6 +269,29 @@ def test_quarantined_rows_stay_until_they_are_mended(history: Nights) -> None:
     assert sorted(history.nights.rows(held_back)) == rows
 
 
+def test_events_come_back_when_the_taxonomy_learns_their_name(history: Nights) -> None:
+    land(
+        history.raw,
+        "web_events/a",
+        "w,page_viewed,,2024-07-01,2024-07-02",
+        "v,other,,2024-07-01,2024-07-02",
+        "u,page_view,,2024-07-01,2024-07-02",
+    )
+    history.night()
+    assert history.nights.rows("select event_id from stg_web__events") == [("u",)]
+    with duckdb.connect(str(history.nights.file)) as connection:
+        connection.execute(
+            "insert into seeds.interaction_types by name "
+            "select * replace ('page_viewed' as event_name) from seeds.interaction_types "
+            "where source_table = 'web_events' and event_name = 'page_view'"
+        )
+    # what a changed seed comes to: orchestration.restatement
+    history.nights.night(select=SELECT, restated=("base_web__events", "stg_web__events"))
+    assert history.nights.rows("select event_id from stg_web__events order by 1") == [("u",), ("w",)]
+    assert history.nights.rows("select source_key from stg_quarantine__rows") == [("v",)]
+    assert history.accounts("web_events") == (3, 2, 1, 0, 0)
+
+
 def test_amounts_come_back_when_their_exchange_rate_arrives(tmp_path: Path, built: Path) -> None:
     """And go when it is taken back; in the very first night that builds on another, too."""
     history = Nights(tmp_path, built)

@@ -26,6 +26,11 @@ class Warehouse:
         return self.folder / "engagement.duckdb"
 
     @property
+    def kept(self) -> Path:
+        """Folder of the last publications, to which readers can be taken back."""
+        return self.folder / "publications"
+
+    @property
     def lock(self) -> Path:
         """Lock of the single writer."""
         return self.folder / "night.lock"

@@ -51,6 +51,8 @@ _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 _TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _OTHER_TYPES: Final = frozenset({"VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE"})
 _FILE_COLUMN: Final = "__raw_zone_file"
+# A line of CSV may hold a whole document (DuckDB stops at 2 MB by itself), as long as one buffer holds the line.
+_LONGEST_CSV_LINE: Final = 32_000_000
 # Up to here floating point tells whole numbers apart; the same limit as in macro as_text.
 _EXACT_BELOW: Final = 9_007_199_254_740_992
 
@@ -449,6 +451,8 @@ def _measured(
     for file in files:
         path = str(file.path.relative_to(raw))
         rows, mark = found.get(path, (0, None))
+        if rows and not file.columns:
+            raise _unreadable(raw, table, file.path, ValueError("its values are no objects with columns"))
         entry = LedgerEntry(
             table_name=table.name,
             path=path,
@@ -562,7 +566,8 @@ def _csv(paths: Sequence[Path], header: Sequence[str]) -> str:
     """Reads text as text: nothing about the file is guessed."""
     return (
         f"read_csv({_list(paths)}, columns = {_text_columns(header)}, auto_detect = false, header = true, "
-        f"delim = ',', quote = '\"', escape = '\"', filename = '{_FILE_COLUMN}', hive_partitioning = false)"
+        f"delim = ',', quote = '\"', escape = '\"', filename = '{_FILE_COLUMN}', hive_partitioning = false, "
+        f"max_line_size = {_LONGEST_CSV_LINE}, buffer_size = {_LONGEST_CSV_LINE})"
     )
 
 
@@ -598,7 +603,8 @@ def _literal(text: str) -> str:
 
 def _unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> RawZoneError:
     return RawZoneError(
-        f"{path.relative_to(raw)}: file of raw table {table.name} cannot be read ({_told(error)}); "
+        f"{path.relative_to(raw)}: file of raw table {table.name} cannot be read "
+        f"({_told(error).replace(f'{raw}/', '')}); "
         "land it again or move it out of the raw zone"
     )
 

@@ -10,6 +10,7 @@ over the files that no published night has read. The zone itself is never writte
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,8 +52,9 @@ _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 _TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _OTHER_TYPES: Final = frozenset({"VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE"})
 _FILE_COLUMN: Final = "__raw_zone_file"
-# A line of CSV may hold a whole document (DuckDB stops at 2 MB by itself), as long as one buffer holds the line.
+# A line of CSV may hold a whole document (DuckDB stops at 2 MB by itself); one buffer must hold the line.
 _LONGEST_CSV_LINE: Final = 32_000_000
+_CHUNK: Final = 1 << 20
 # Up to here floating point tells whole numbers apart; the same limit as in macro as_text.
 _EXACT_BELOW: Final = 9_007_199_254_740_992
 
@@ -357,6 +359,8 @@ def _read_header(
         RawZoneError: The file cannot be read as what its name says.
     """
     try:
+        if path.suffix == ".gz":
+            _decompress(path)
         if format_ == "parquet":
             described = connection.execute(f"describe select * from {_parquet([path])}").fetchall()
             columns = {name: type_ for name, type_, *_ in described if name != _FILE_COLUMN}
@@ -369,9 +373,21 @@ def _read_header(
                 [_glob_free(path)],
             )
             columns = {key: "VARCHAR" for (key,) in keys.fetchall()}
-    except (duckdb.Error, OSError, EOFError, ValueError, csv.Error) as error:
+    except (duckdb.Error, OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         raise _unreadable(raw, table, path, error) from error
     return RawFile(path=path, format=format_, columns=columns)
+
+
+def _decompress(path: Path) -> None:
+    """Read a compressed file to its end: DuckDB takes one that breaks off after a row for a shorter file.
+
+    Raises:
+        EOFError: It breaks off.
+        OSError: It is not compressed, or its checksum does not hold.
+    """
+    with gzip.open(path) as content:
+        while content.read(_CHUNK):
+            pass
 
 
 def _csv_header(path: Path) -> list[str]:

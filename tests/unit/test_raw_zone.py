@@ -368,6 +368,30 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "v1" not in told, "rows hold personal data and have no place in a message"
 
 
+@pytest.mark.parametrize("missing", [1, 8, 2_000])
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("a.csv.gz", "v{},2024-01-01,2024-01-02\n"),
+        ("a.jsonl.gz", '{{"visit_id":{},"entered_at":1,"loaded_at":2}}\n'),
+    ],
+)
+def test_a_compressed_file_that_breaks_off_is_not_taken_for_a_shorter_one(
+    tmp_path: Path, contract: RawContract, name: str, row: str, missing: int
+) -> None:
+    """Also where it breaks off after a row, or when only its checksum is missing or wrong."""
+    header = "visit_id,entered_at,loaded_at\n" if name.startswith("a.csv") else ""
+    whole = gzip.compress((header + "".join(map(row.format, range(2_000)))).encode())
+    path = write(tmp_path / "store_visits" / name, whole)
+    assert found(inspect(tmp_path, contract), "store_visits").rows == 2_000
+    path.write_bytes(whole[:-missing])
+    with pytest.raises(RawZoneError, match=rf"store_visits/{name}: .*end-of-stream"):
+        inspect(tmp_path, contract)
+    path.write_bytes(whole[:-8] + b"\0" * 8)
+    with pytest.raises(RawZoneError, match=rf"store_visits/{name}: .*CRC check failed"):
+        inspect(tmp_path, contract)
+
+
 def test_ten_megabytes_of_text_in_a_cell(tmp_path: Path, contract: RawContract) -> None:
     """In every format, beside a row of ordinary size; quotes that CSV doubles included."""
     text = 'a "quoted" line\n' * 650_000

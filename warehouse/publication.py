@@ -26,7 +26,8 @@ PUBLISHED_SCHEMAS = frozenset({"audit", "marts"})
 _SCRATCH_SCHEMA = "tonight"
 _MODE = 0o640
 _FOLDER_MODE = 0o750
-_TIME = "%Y%m%dT%H%M%SZ"
+# to the microsecond, as in audit.runs: the two are compared
+_TIME = "%Y%m%dT%H%M%S.%fZ"
 # What a file system says that knows no second name for a file.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK, errno.ENOSYS})
 _TEMPORARY = re.compile(r"\.\d+\.publishing(\.wal)?$")

@@ -28,7 +28,7 @@ def build(tmp_path: Path) -> Path:
 def edition(number: int) -> Edition:
     """Of a night on the first days of May 2024."""
     day = date(2024, 5, number)
-    return Edition(f"run-{number}", day, datetime(2024, 5, number + 1, 2, 30, tzinfo=UTC))
+    return Edition(f"run-{number}", day, datetime(2024, 5, number + 1, 2, 30, 0, 123_456, tzinfo=UTC))
 
 
 def publish(build: Path, published: Path, number: int = 1, keep: int = 3) -> publication.Publication:
@@ -50,7 +50,7 @@ def test_a_publication_is_a_copy_that_owner_and_group_may_read(tmp_path: Path, b
     done = publish(build, published)
     assert read(published, "from marts.numbers") == [(1,)]
     (kept,) = (tmp_path / "publications").iterdir()
-    assert kept.name == "20240502T023000Z_2024-05-01_run-1.duckdb"
+    assert kept.name == "20240502T023000.123456Z_2024-05-01_run-1.duckdb"
     assert {stat.S_IMODE(path.stat().st_mode) for path in (published, kept)} == {0o640}
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o750
     assert (done.path, done.size_bytes) == (published, published.stat().st_size)
@@ -172,7 +172,8 @@ def nights(tmp_path: Path, build: Path, *numbers: int, keep: int = 3) -> Warehou
     for number in numbers:
         write(build, f"update marts.numbers set number = {number}")
         row = f"select 'run-{number}' as run_id, date '2024-05-0{number}' as as_of"
-        times = f"timestamp '2024-05-0{number + 1} 02:30' as published_at, null::timestamp as withdrawn_at"
+        moment = f"2024-05-0{number + 1} 02:30:00.123456"
+        times = f"timestamp '{moment}' as published_at, null::timestamp as withdrawn_at"
         rest = "now()::timestamp as started_at, '' as business_time_zone, '' as code_version"
         tools = ("dbt", "duckdb", "dagster", "great_expectations")
         versions = ", ".join(f"'' as {tool}_version" for tool in tools)

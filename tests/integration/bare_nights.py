@@ -7,23 +7,68 @@ here: what the marts should hold.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
 
+from light_dbt import light_manifest, lightened
 from nights import PROJECT
 
-from orchestration import dbt, restatement
+from orchestration import dbt
 from orchestration.settings import Settings
 from warehouse import audit, raw_zone, state
-from warehouse.contract import read_contract
+from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.summary import sentences
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
+
+
+@lru_cache(maxsize=1)
+def _contract() -> RawContract:
+    return read_contract(PROJECT)
+
+
+@dataclass
+class Child:
+    """A child process.
+
+    Attributes:
+        pid: Its number.
+        exit_code: How it ended, as `subprocess` says it; None as long as it runs.
+    """
+
+    pid: int
+    exit_code: int | None = None
+
+
+@contextmanager
+def in_child(work: Callable[[], object]) -> Iterator[Child]:
+    """Do something in a child process, which has all that is imported and parsed; wait for it at the end."""
+    child = Child(os.fork())
+    if child.pid == 0:
+        # neither pytest nor hypothesis shall live on in here
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        os._exit(0)
+    try:
+        yield child
+    finally:
+        _, status = os.waitpid(child.pid, 0)
+        child.exit_code = os.waitstatus_to_exitcode(status)
 
 
 class BareWarehouse:
@@ -78,7 +123,6 @@ class BareWarehouse:
         on_built: Callable[[str], None],
     ) -> Night:
         self.place.prepare()
-        manifest = dbt.project().manifest
         basis = state.basis(
             self.place,
             as_of=as_of,
@@ -86,7 +130,11 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
             is_full_refresh=is_full_refresh,
         )
-        fingerprints = dict.fromkeys(restatement.fingerprints(manifest), "{}")
+        fingerprints = {
+            node["name"]: "{}"
+            for node in dbt.project().manifest["nodes"].values()
+            if node["resource_type"] == "model"
+        }
         night = Night(
             run_id=f"night-{basis.number}",
             as_of=as_of,
@@ -100,8 +148,7 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
         )
         ledger = read_ledger(self.place.staging_file) if basis.last_number else None
-        contract = read_contract(PROJECT)
-        zone = raw_zone.inspect(self.raw, contract, {}, ledger, basis.number, basis.last_number)
+        zone = raw_zone.inspect(self.raw, _contract(), {}, ledger, basis.number, basis.last_number)
         audit.begin(self.place.marts_file, night)
         raw_zone.open_views(self.place.staging_file, zone, HASH_KEY, basis.number)
         arguments = dbt.build_arguments(
@@ -119,12 +166,13 @@ class BareWarehouse:
         )
         if not is_tested:
             arguments += ["--exclude-resource-type", "test"]
-        loaded = dbt.project().load()
+        loaded = light_manifest()
         for name, (text, bug) in planted.items():
             node = loaded.nodes[f"model.engagement_warehouse.{name}"]
             assert text in node.raw_code
             node.raw_code = node.raw_code.replace(text, bug)
-        results = dbt.build(arguments, loaded, lambda name, _status, _seconds: on_built(name))
+        with lightened():
+            results = dbt.build(arguments, loaded, lambda name, _status, _seconds: on_built(name))
         failures = [
             "\n".join([f"{result.name}: {result.message}", *sentences(self.place, result.query)])
             if result.status == "fail"
@@ -135,3 +183,18 @@ class BareWarehouse:
         assert not failures, "\n".join(failures)
         audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)
         return night
+
+    def killed_night(self, as_of: date, *, after_models: int) -> None:
+        """Run a night in a child process that is killed (kill -9) once that many models are built."""
+        built = 0
+
+        def count(_name: str) -> None:
+            nonlocal built
+            built += 1
+            if built > after_models:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with in_child(lambda: self.night(as_of, on_built=count)) as child:
+            pass
+        # a night of fewer models comes to its end
+        assert child.exit_code in (-signal.SIGKILL, 0)

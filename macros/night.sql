@@ -19,9 +19,14 @@
     }}
 {%- endmacro %}
 
-{#- dbt asks this of every incremental model. -#}
+{#- dbt asks this of every incremental model. One with `full_refresh: false` keeps its rows whatever a night builds on. -#}
 {% macro should_full_refresh() -%}
-    {{ return(not builds_on_last_night()) }}
+    {{
+        return(
+            config.get("full_refresh") is not sameas false
+            and not builds_on_last_night()
+        )
+    }}
 {%- endmacro %}
 
 {#- First instant (UTC timestamp) that the tables do not know yet. -#}
@@ -356,6 +361,25 @@
         )
     }}
     {{ rows_inserted(target, columns, temporary ~ " where not is_gone") }}
+{%- endmacro %}
+
+{#- Incremental strategy `recorded`, for what an audit table tells of every run: what the run wrote before gives way,
+    rows of earlier runs stay, and are null in columns that are new. Goes with `full_refresh: false`: what happened is
+    not built anew. -#}
+{% macro get_incremental_recorded_sql(arg_dict) -%}
+    {%- set target = arg_dict["target_relation"] -%}
+    {%- set temporary = arg_dict["temp_relation"] -%}
+    {%- set known = arg_dict["dest_columns"] | map(attribute="name") | list -%}
+    {%- set columns = adapter.get_columns_in_relation(temporary) -%}
+    {%- for column in columns if column.name not in known %}
+        alter table {{ target }} add column {{ column.quoted }} {{ column.data_type }};
+    {%- endfor %}
+    {{ rows_deleted(target, "run_id = '" ~ var("run_id") ~ "'") }}
+    {{
+        rows_inserted(
+            target, columns | map(attribute="quoted") | join(", "), temporary
+        )
+    }}
 {%- endmacro %}
 
 {#- Whether a row of a stg_ table is of a restated customer. -#}

@@ -106,7 +106,8 @@
 {%- endmacro %}
 
 {#- Every contract column of `raw_rows`, cast and normalised under its own name; for columns that may be unreadable
-    also `<column>_is_given`, so that the rules can tell what was empty from what was no number, time or flag. -#}
+    also `<column>_is_given`, so that the rules can tell what was empty from what was no number, time or flag. And
+    `raw_row`, the row as it came, for the quarantine. -#}
 {% macro typed_columns(table, delivered) -%}
     {%- set declared = contract_table(table) -%}
     {%- set time_zone = var("source_time_zones", {}).get(table, "UTC") -%}
@@ -165,6 +166,7 @@
             {{ as_given[column.name] }} is not null as {{ column.name }}_is_given,
         {%- endif %}
     {%- endfor %}
+    {{ raw_row(table) }} as raw_row,
     source_file
 {%- endmacro %}
 
@@ -180,10 +182,11 @@
     }}
 {%- endmacro %}
 
-{#- The contract columns and source_file, for the select that adds quarantine_rule. -#}
+{#- The contract columns, source_file and raw_content, for the select that adds quarantine_rule. -#}
 {% macro staged_columns(table) -%}
     {%- for column in contract_table(table).columns %} {{ column }}, {%- endfor %}
-    source_file
+    source_file,
+    {{ raw_content("raw_row") }} as raw_content
 {%- endmacro %}
 
 {#- What a time must lie between: one row with `earliest_at` (timestamp) and `future_tolerance_seconds`. -#}
@@ -343,24 +346,10 @@
     {% endfor -%}
 {%- endmacro %}
 
-{#- Whole select: the rows of all raw tables that broke a rule, with key and rule. -#}
-{% macro quarantined_rows() -%}
-    {%- for table, model in staged_tables().items() %}
-        select
-            '{{ table }}' as source_table,
-            {{ source_key(contract_key(table)) or "''" }} as source_key,
-            quarantine_rule,
-            source_file,
-            loaded_at,
-            cast({{ var("night_number", 1) }} as bigint) as changed_in
-        from {{ ref("base_" ~ model) }}
-        where quarantine_rule is not null {{ "union all" if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}
-
-{#- Whole select: what became of the rows that were read of every raw table. Versions and keys are counted in the base
-    model; rows out and deleted where they were stored; keys that were older than what is stored, or stood in another
-    file as well, are superseded. So the sum proves the deduplication. -#}
+{#- Whole select: what became of the rows that were read of every raw table. Rows in are counted in the files, not in
+    the base model, which could lose some; versions and keys in the base model; rows out and deleted where they were
+    stored; keys that were older than what is stored, or stood in another file as well, are superseded. So the sum
+    proves base model and deduplication. -#}
 {% macro row_accounts() -%}
     {%- for table, model in staged_tables().items() %}
         {%- set key = contract_key(table) or ["null"] %}
@@ -381,7 +370,7 @@
         ) %}
         select
             '{{ table }}' as source_table,
-            versions.rows_in,
+            {{ rows_landed(table) }} as rows_in,
             (
                 select count(*)
                 from {{ stored }}
@@ -391,8 +380,7 @@
                     {%- if is_read_in_part(table) %} and {{ is_unseen() }} {%- endif %}
             ) as rows_out,
             versions.rows_quarantined,
-            versions.rows_in
-            - versions.rows_quarantined
+            versions.rows_sound
             - versions.key_count
             + older.key_count as rows_superseded,
             (
@@ -403,7 +391,7 @@
         from
             (
                 select
-                    count(*) as rows_in,
+                    count(*) - count(quarantine_rule) as rows_sound,
                     count(quarantine_rule) as rows_quarantined,
                     count(
                         distinct case

@@ -186,6 +186,38 @@ def status(warehouse: Path | None) -> None:
         raise SystemExit(NOT_PUBLISHED)
 
 
+@main.command()
+@_warehouse_option
+@click.option(
+    "--to", "run_id", metavar="RUN", help="Run to go to, or how its id begins.  [default: the one before]"
+)
+@click.option("--list", "is_listed", is_flag=True, help="Only say which publications are kept.")
+@_plainly
+def rollback(warehouse: Path | None, run_id: str | None, is_listed: bool) -> None:
+    """Take readers back to an earlier publication, at once and whole.
+
+    How many are kept is ENGAGEMENT_KEEP_PUBLICATIONS. The next night goes forward again: it builds on the
+    last one that went well, whatever readers see.
+    """
+    settings = _settings(None, warehouse, None, (), None)
+
+    from orchestration.report import show_editions
+    from warehouse import lock, rollback
+    from warehouse.night import Warehouse
+
+    place = Warehouse(settings.warehouse)
+    try:
+        if not is_listed:
+            rollback.roll_back(place, run_id, command=" ".join(["engagement", *sys.argv[1:]]))
+        show_editions(_console(), rollback.kept(place))
+    except rollback.UnknownRunError as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    except (rollback.RollbackError, lock.WarehouseBusyError) as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    except OSError as error:
+        raise Refusal(f"The warehouse {place.folder} cannot be written: {error}", NOT_PUBLISHED) from error
+
+
 @main.group()
 def land() -> None:
     """Land a real data set as raw channel tables."""

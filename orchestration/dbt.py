@@ -58,6 +58,7 @@ class NodeResult:
         seconds: Time that it took.
         message: What the engine said.
         failures: Rows that broke a test.
+        query: SQL of a test, as the engine ran it; empty for anything else.
     """
 
     unique_id: str
@@ -68,6 +69,7 @@ class NodeResult:
     seconds: float
     message: str
     failures: int | None
+    query: str = ""
 
     @property
     def is_test(self) -> bool:
@@ -411,6 +413,9 @@ def _node_result(result: Any) -> NodeResult:
         seconds=float(result.execution_time or 0.0),
         message=" ".join(str(result.message or "").split()),
         failures=result.failures,
+        query=(getattr(result.node, "compiled_code", None) or "")
+        if result.node.resource_type == "test"
+        else "",
     )
 
 

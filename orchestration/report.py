@@ -16,6 +16,7 @@ from rich.table import Table
 from orchestration.restatement import shortened
 from warehouse import lock, summary
 from warehouse.night import Warehouse
+from warehouse.rollback import Kept
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
@@ -93,6 +94,27 @@ def show_status(console: Console, warehouse: Warehouse) -> bool:
         headings = ("layer", "table", "expectation", "column", "rows", "severity")
         console.print(_table("Warnings of that night", headings, broken))
     return True
+
+
+def show_editions(console: Console, found: Sequence[Kept]) -> None:
+    """Print the kept publications and which one readers see.
+
+    Args:
+        console: Where to print.
+        found: The publications.
+    """
+    rows = [
+        (
+            f"{kept.edition.published_at:%Y-%m-%d %H:%M:%S}",
+            kept.edition.as_of,
+            kept.edition.run_id,
+            f"{kept.size_bytes / 1_000_000:,.1f} MB",
+            "readers see it" if kept.is_current else "",
+        )
+        for kept in found
+    ]
+    headings = ("published at (UTC)", "as of", "run", "size", "")
+    console.print(_table("Publications kept", headings, rows))
 
 
 def failures(outcome: ExecuteInProcessResult) -> tuple[list[str], bool]:

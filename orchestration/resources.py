@@ -228,7 +228,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 ),
             )
         )
-        remove_leftovers(warehouse.published)
+        remove_leftovers(warehouse.published, warehouse.kept)
         manifest = dbt.project().manifest
         basis = state.basis(
             warehouse,

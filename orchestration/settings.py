@@ -56,6 +56,7 @@ class Settings:
         memory_limit: What DuckDB may hold in memory before it spills, e.g. `8GB`.
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
+        keep_publications: How many publications stay to go back to, the current one included.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
     """
 
@@ -69,6 +70,7 @@ class Settings:
     memory_limit: str = "8GB"
     schedule: str = "0 2 * * *"
     lock_wait_seconds: float = 6 * 3600.0
+    keep_publications: int = 3
     dagster_home: Path | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +101,10 @@ class Settings:
         if len(self.schedule.split()) != 5:
             raise SettingsError(
                 f"Schedule {self.schedule!r} is no cron expression of five fields, e.g. '0 2 * * *'."
+            )
+        if self.keep_publications < 1:
+            raise SettingsError(
+                f"Publications to keep must be 1 or more, not {self.keep_publications}: one is current."
             )
         if self.lock_wait_seconds < 0:
             raise SettingsError(
@@ -167,6 +173,7 @@ class Settings:
             "MEMORY_LIMIT": self.memory_limit,
             "SCHEDULE": self.schedule,
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
+            "KEEP_PUBLICATIONS": str(self.keep_publications),
         }
         if self.hash_key is not None:
             values["HASH_KEY"] = self.hash_key
@@ -289,4 +296,5 @@ _READERS = {
     "MEMORY_LIMIT": ("memory_limit", _text),
     "SCHEDULE": ("schedule", _text),
     "LOCK_WAIT_SECONDS": ("lock_wait_seconds", _seconds),
+    "KEEP_PUBLICATIONS": ("keep_publications", _integer),
 }

@@ -163,6 +163,11 @@ RUNS = Table(
         Column(
             "published_at", "timestamp", "When the night was handed to readers (UTC); null if it was not."
         ),
+        Column(
+            "withdrawn_at",
+            "timestamp",
+            "When readers were taken back to an earlier night (UTC); null if they were not.",
+        ),
     ),
 )
 MODEL_RUNS = Table(
@@ -325,6 +330,28 @@ def succeed(path: Path, night: Night, published_at: datetime, fingerprints: Mapp
             connection,
             MODEL_VERSIONS,
             [[name, night.run_id, fingerprint] for name, fingerprint in sorted(fingerprints.items())],
+        )
+
+
+def record_rollback(path: Path, published_at: datetime, moment: datetime) -> None:
+    """Record that readers were taken to an earlier, or back to a later, publication.
+
+    Args:
+        path: The build file; without one nobody is left to tell.
+        published_at: When that was published, aware.
+        moment: When readers were taken there, aware.
+    """
+    if not path.is_file():
+        return
+    with _connect(path) as connection:
+        _evolve(connection, RUNS)
+        connection.execute(
+            """
+            update audit.runs
+            set withdrawn_at = case when published_at > $published then coalesce(withdrawn_at, $moment) end
+            where published_at is not null
+            """,
+            {"published": _naive(published_at), "moment": _naive(moment)},
         )
 
 

@@ -34,8 +34,9 @@ class Holder:
         as_of: Business day that it builds, `YYYY-MM-DD`.
         since: When it took the lock (UTC, ISO 8601).
         until: When it gave the lock back; `None` while it runs, and for ever after a kill.
-        outcome: `published`, `failed` or `partial` (without a publication); `None` while it runs.
-        message: Why it failed, one sentence.
+        outcome: `published`, `failed`, `partial` (without a publication) or `rolled back`; `None` while it
+            runs.
+        message: Why it failed, or what readers see, one sentence.
     """
 
     pid: int

@@ -26,6 +26,11 @@ class Warehouse:
         return self.folder / "engagement.duckdb"
 
     @property
+    def kept(self) -> Path:
+        """Folder of the last publications, to which readers can be taken back."""
+        return self.folder / "publications"
+
+    @property
     def lock(self) -> Path:
         """Lock of the single writer."""
         return self.folder / "night.lock"
@@ -65,8 +70,9 @@ class Warehouse:
         return self.marts_file if database == "engagement" else self.staging_file
 
     def prepare(self) -> None:
-        """Make the folders."""
-        for folder in (self.build, self.spill, self.dbt_target):
+        """Make the folders; what is built on the way names persons, so its folder is its owner's alone."""
+        self.build.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.spill, self.dbt_target):
             folder.mkdir(parents=True, exist_ok=True)
 
 

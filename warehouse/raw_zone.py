@@ -10,6 +10,7 @@ over the files that no published night has read. The zone itself is never writte
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -52,6 +53,9 @@ _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 _TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _OTHER_TYPES: Final = frozenset({"VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE"})
 _FILE_COLUMN: Final = "__raw_zone_file"
+# A line of CSV may hold a whole document (DuckDB stops at 2 MB by itself); one buffer must hold the line.
+_LONGEST_CSV_LINE: Final = 32_000_000
+_CHUNK: Final = 1 << 20
 # Up to here floating point tells whole numbers apart; the same limit as in macro as_text.
 _EXACT_BELOW: Final = 9_007_199_254_740_992
 
@@ -356,6 +360,8 @@ def _read_header(
         RawZoneError: The file cannot be read as what its name says.
     """
     try:
+        if path.suffix == ".gz":
+            _decompress(path)
         if format_ == "parquet":
             described = connection.execute(f"describe select * from {_parquet([path])}").fetchall()
             columns = {name: type_ for name, type_, *_ in described if name != _FILE_COLUMN}
@@ -368,9 +374,21 @@ def _read_header(
                 [_glob_free(path)],
             )
             columns = {key: "VARCHAR" for (key,) in keys.fetchall()}
-    except (duckdb.Error, OSError, EOFError, ValueError, csv.Error) as error:
+    except (duckdb.Error, OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         raise _unreadable(raw, table, path, error) from error
     return RawFile(path=path, format=format_, columns=columns)
+
+
+def _decompress(path: Path) -> None:
+    """Read a compressed file to its end: DuckDB takes one that breaks off after a row for a shorter file.
+
+    Raises:
+        EOFError: It breaks off.
+        OSError: It is not compressed, or its checksum does not hold.
+    """
+    with gzip.open(path) as content:
+        while content.read(_CHUNK):
+            pass
 
 
 def _csv_header(path: Path) -> list[str]:
@@ -450,6 +468,8 @@ def _measured(
     for file in files:
         path = str(file.path.relative_to(raw))
         rows, mark = found.get(path, (0, None))
+        if rows and not file.columns:
+            raise _unreadable(raw, table, file.path, ValueError("its values are no objects with columns"))
         entry = LedgerEntry(
             table_name=table.name,
             path=path,
@@ -563,7 +583,8 @@ def _csv(paths: Sequence[Path], header: Sequence[str]) -> str:
     """Reads text as text: nothing about the file is guessed."""
     return (
         f"read_csv({_list(paths)}, columns = {_text_columns(header)}, auto_detect = false, header = true, "
-        f"delim = ',', quote = '\"', escape = '\"', filename = '{_FILE_COLUMN}', hive_partitioning = false)"
+        f"delim = ',', quote = '\"', escape = '\"', filename = '{_FILE_COLUMN}', hive_partitioning = false, "
+        f"max_line_size = {_LONGEST_CSV_LINE}, buffer_size = {_LONGEST_CSV_LINE})"
     )
 
 
@@ -591,7 +612,8 @@ def _glob_free(path: Path) -> str:
 
 def _unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> RawZoneError:
     return RawZoneError(
-        f"{path.relative_to(raw)}: file of raw table {table.name} cannot be read ({_told(error)}); "
+        f"{path.relative_to(raw)}: file of raw table {table.name} cannot be read "
+        f"({_told(error).replace(f'{raw}/', '')}); "
         "land it again or move it out of the raw zone"
     )
 

@@ -15,6 +15,12 @@ from typing import Any
 
 import duckdb
 
+from warehouse.night import Warehouse
+from warehouse.quoting import literal
+
+SENTENCES = 5
+"""How many of the rows that broke a test are told to a person."""
+
 
 @dataclass(frozen=True)
 class TableName:
@@ -243,10 +249,29 @@ def held_back(file: Path) -> list[tuple[str, str, int]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         return connection.execute(
             """
-            select source_table, reason, row_count from audit.row_accounts
-            where outcome = 'quarantined' order by row_count desc, source_table, reason
+            select source_table, quarantine_rule, count(*) as row_count from audit.quarantine
+            group by all order by row_count desc, source_table, quarantine_rule
             """
         ).fetchall()
+
+
+def sentences(warehouse: Warehouse, query: str) -> list[str]:
+    """Return what a failed test says of the rows that it found, if it selects a column `sentence`.
+
+    Args:
+        warehouse: The files of the night.
+        query: SQL of the test.
+
+    Returns:
+        At most `SENTENCES` of them; none if the test has no such column.
+    """
+    with duckdb.connect(str(warehouse.staging_file), read_only=True) as connection:
+        connection.execute(f"attach {literal(warehouse.marts_file)} (read_only)")
+        found = connection.execute(f"select * from ({query}) limit {SENTENCES}")  # noqa: S608 - the project's own
+        names = [name for name, *_ in found.description or ()]
+        if "sentence" not in names:
+            return []
+        return sorted(row[names.index("sentence")] for row in found.fetchall())
 
 
 def built_anew(file: Path, run_id: str) -> list[tuple[str, list[str]]]:

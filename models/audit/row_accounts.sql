@@ -1,7 +1,14 @@
--- What became of the rows that this night has handled, between the layers: rows in =
--- rows
--- out + quarantined + superseded + deleted + excluded, each with its reason. Grain:
--- layer, source table, outcome and reason. A test refuses accounts that do not balance.
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="recorded",
+        full_refresh=false,
+    )
+}}
+-- What became of the rows that every night has handled, between the layers: rows in =
+-- rows out + quarantined + superseded + deleted + excluded, each with its reason. A
+-- test stops the night whose accounts do not balance. Grain: run, layer, source table,
+-- outcome and reason.
 {%- set tickets = ref("stg_support__tickets") %}
 {%- set orders = ref("stg_orders__orders") %}
 {%- set restated_identities = ref("int_night__restated_identities") %}

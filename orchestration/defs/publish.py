@@ -14,7 +14,7 @@ from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from orchestration.settings import Settings, from_environment
 from orchestration.snapshot_dates import ONE_RUN, partitions
 from warehouse.night import utc_now
-from warehouse.publication import publish
+from warehouse.publication import Edition, publish
 from warehouse.snapshot_changes import UnreadablePublicationError
 
 PUBLISHED = dg.AssetKey(["published", "engagement"])
@@ -70,10 +70,16 @@ def published_asset() -> dg.AssetsDefinition:
             night.require(_STEPS_BEFORE)
             night.begin()
             _record_snapshot_changes(context, night)
-            published_at = utc_now()
+            edition = Edition(night.night.run_id, night.night.as_of, published_at=utc_now())
             # Before the copy: readers shall find the run that they are looking at.
-            night.succeed(published_at)
-            publication = publish(night.warehouse.marts_file, night.warehouse.published)
+            night.succeed(edition.published_at)
+            publication = publish(
+                night.warehouse.marts_file,
+                night.warehouse.published,
+                night.warehouse.kept,
+                edition,
+                keep=night.settings.keep_publications,
+            )
             night.mark_published()
         megabytes = publication.size_bytes / 1_000_000
         context.log.info(f"{publication.path} ({megabytes:,.1f} MB) in {publication.seconds:.2f} s")

@@ -16,7 +16,7 @@ from orchestration import dbt
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from orchestration.snapshot_dates import ONE_RUN
 from warehouse import audit
-from warehouse.summary import TableName, count_rows
+from warehouse.summary import TableName, count_rows, sentences
 
 
 class LayerTranslator(DagsterDbtTranslator):
@@ -100,7 +100,7 @@ def _build(
     rows = _record(night, manifest, results)
     _tell(context, results, rows)
     yield from _events(context, manifest, results, rows)
-    failures = [_describe(manifest, result) for result in results if result.is_failure]
+    failures = [_describe(night, manifest, result) for result in results if result.is_failure]
     if failures:
         raise dg.Failure(
             description="\n".join([f"{step}: {len(failures)} of {len(results)} nodes failed", *failures]),
@@ -227,12 +227,14 @@ def _events(
             yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 
-def _describe(manifest: Mapping[str, Any], result: dbt.NodeResult) -> str:
+def _describe(night: NightResource, manifest: Mapping[str, Any], result: dbt.NodeResult) -> str:
     if not result.is_test:
         return f"  {result.resource_type} {result.name}: {result.message}"
     node = manifest["nodes"][result.unique_id]
     column = f" (column {node['column_name']})" if node.get("column_name") else ""
-    return f"  test {result.name} of {_tested(manifest, result.unique_id)}{column}: {result.message}"
+    told = sentences(night.warehouse, result.query) if result.status == "fail" else []
+    headline = f"  test {result.name} of {_tested(manifest, result.unique_id)}{column}: {result.message}"
+    return "\n".join([headline, *(f"    {sentence}" for sentence in told)])
 
 
 def _tested(manifest: Mapping[str, Any], unique_id: str) -> str:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +27,7 @@ from warehouse import audit, raw_zone, state
 from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
+from warehouse.summary import sentences
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
@@ -93,6 +94,7 @@ class BareWarehouse:
         *,
         is_full_refresh: bool = False,
         is_tested: bool = False,
+        planted: Mapping[str, tuple[str, str]] | None = None,
         on_built: Callable[[str], None] = lambda _name: None,
     ) -> Night:
         """Run a night up to its last gate, and record that it succeeded.
@@ -101,6 +103,7 @@ class BareWarehouse:
             as_of: Snapshot date.
             is_full_refresh: Build everything.
             is_tested: Run dbt's tests of data, too.
+            planted: Bugs of this night: model to what stands in its SQL and what shall stand there instead.
             on_built: Called with the name of every model once it is built; may raise to kill the night.
 
         Raises:
@@ -109,10 +112,15 @@ class BareWarehouse:
         # These settings, with their key, belong to this night: not to the nights of the tests that follow.
         with patch.dict(os.environ):
             self.settings.apply()
-            return self._run(as_of, is_full_refresh, is_tested, on_built)
+            return self._run(as_of, is_full_refresh, is_tested, planted or {}, on_built)
 
     def _run(
-        self, as_of: date, is_full_refresh: bool, is_tested: bool, on_built: Callable[[str], None]
+        self,
+        as_of: date,
+        is_full_refresh: bool,
+        is_tested: bool,
+        planted: Mapping[str, tuple[str, str]],
+        on_built: Callable[[str], None],
     ) -> Night:
         self.place.prepare()
         basis = state.basis(
@@ -158,9 +166,20 @@ class BareWarehouse:
         )
         if not is_tested:
             arguments += ["--exclude-resource-type", "test"]
+        loaded = light_manifest()
+        for name, (text, bug) in planted.items():
+            node = loaded.nodes[f"model.engagement_warehouse.{name}"]
+            assert text in node.raw_code
+            node.raw_code = node.raw_code.replace(text, bug)
         with lightened():
-            results = dbt.build(arguments, light_manifest(), lambda name, _status, _seconds: on_built(name))
-        failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]
+            results = dbt.build(arguments, loaded, lambda name, _status, _seconds: on_built(name))
+        failures = [
+            "\n".join([f"{result.name}: {result.message}", *sentences(self.place, result.query)])
+            if result.status == "fail"
+            else f"{result.name}: {result.message}"
+            for result in results
+            if result.is_failure
+        ]
         assert not failures, "\n".join(failures)
         audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)
         return night

@@ -57,6 +57,11 @@ class StagingNights:
         """The build file."""
         return self._place.staging_file
 
+    @property
+    def folder(self) -> Path:
+        """The warehouse."""
+        return self._place.folder
+
     def look(self) -> Basis:
         """Take the first step of a night: look at the raw zone and open the views."""
         self._number += 1

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from nights import run_night
 
-from warehouse.publication import publish
+from warehouse.publication import Edition, editions, publish, put_back
 
 SPAWN = multiprocessing.get_context("spawn")
 # Whose night a reader sees, and what its tables say: both must be of the same night.
@@ -76,21 +76,25 @@ def test_three_nights_are_seen_whole_by_somebody_who_asks_ten_times_a_second(
     assert found["asked"] > 100
 
 
-def test_many_publications_are_seen_whole_by_somebody_who_asks_all_the_time(tmp_path: Path):
-    build, published = tmp_path / "build.duckdb", tmp_path / "engagement.duckdb"
+def test_many_publications_and_rollbacks_are_seen_whole_by_somebody_who_asks_all_the_time(tmp_path: Path):
+    build, published, kept = tmp_path / "build.duckdb", tmp_path / "engagement.duckdb", tmp_path / "kept"
+    begun = datetime(2024, 1, 1, tzinfo=UTC)
     with duckdb.connect(str(build)) as connection:
         connection.execute(
             "create schema marts; create table marts.numbers as select 0 as number from range(100000)"
         )
         connection.execute("create schema audit; create table audit.runs as select 0 as number")
-    publish(build, published)
+    publish(build, published, kept, Edition("0", begun.date(), begun), keep=3)
     question = "select min(number), max(number), (select number from audit.runs) from marts.numbers"
     poller = Poller(published, question, 0.0, tmp_path / "found.json")
     for number in range(1, WRITES + 1):
         with duckdb.connect(str(build)) as connection:
             connection.execute("update marts.numbers set number = ?", [number])
             connection.execute("update audit.runs set number = ?", [number])
-        publish(build, published)
+        edition = Edition(str(number), begun.date(), begun + timedelta(hours=number))
+        publish(build, published, kept, edition, keep=3)
+        if number % 2:
+            put_back(published, kept, editions(kept)[1])
     found = poller.finish()
     assert found["failures"] == []
     assert all(low == high == run for low, high, run in found["answers"])

@@ -14,7 +14,7 @@ from bare_nights import BareWarehouse
 from orchestration import dbt
 from warehouse import snapshot_changes
 from warehouse.night import Night
-from warehouse.publication import publish
+from warehouse.publication import Edition, publish
 from warehouse.snapshot_changes import SnapshotModel, UnreadablePublicationError
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     land(warehouse, "first.csv", ORDERS)
     night = warehouse.night(FIRST)
     assert recorded(warehouse, night, night.basis.reason) == {}
-    publish(warehouse.place.marts_file, warehouse.place.published)
+    edition = Edition(night.run_id, FIRST, night.started_at)
+    publish(warehouse.place.marts_file, warehouse.place.published, warehouse.place.kept, edition)
     return folder
 
 

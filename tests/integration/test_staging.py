@@ -267,6 +267,27 @@ def test_every_broken_rule_is_named(warehouse: Warehouse) -> None:
     ]
 
 
+def test_the_quarantine_keeps_what_stood_in_a_row(warehouse: Warehouse) -> None:
+    """As delivered: not trimmed, not cast, gaps as gaps; in the types of the file."""
+    content = {
+        f"{table} {rule}": {name: value for name, value in json.loads(raw).items() if value is not None}
+        for table, rule, raw, run in warehouse.rows(
+            "select source_table, quarantine_rule, raw_content, run_id from stg_quarantine__rows"
+        )
+        if run == "manual"
+    }
+    assert content["web_events unreadable_occurred_at"] == {
+        "event_id": "bad_time",
+        "platform": "web",
+        "event_name": "page_view",
+        "occurred_at": "yesterday",
+        "loaded_at": "2024-12-30 00:00:00",
+    }
+    assert content["web_events missing_event_name"]["event_name"] == "  "
+    assert content["social_events out_of_range_sentiment"]["sentiment"] == "-1.5"
+    assert content["message_events missing_event_id"]["is_machine"] == 0
+
+
 def test_every_row_is_accounted_for(warehouse: Warehouse) -> None:
     accounts = {table: counts for table, *counts in warehouse.rows("from stg_quarantine__row_accounts")}
     assert set(accounts) == set(read_contract(PROJECT))

@@ -1,5 +1,6 @@
 """Staging, night upon night: whatever arrives, and however, leaves what a full build would have made."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from staging_nights import StagingNights
+
+from expectations.runner import CheckResult, run_gate
 
 VISITS = "stg_stores__visits"
 HEADERS = {
@@ -269,6 +272,29 @@ def test_quarantined_rows_stay_until_they_are_mended(history: Nights) -> None:
     assert sorted(history.nights.rows(held_back)) == rows
 
 
+def test_events_come_back_when_the_taxonomy_learns_their_name(history: Nights) -> None:
+    land(
+        history.raw,
+        "web_events/a",
+        "w,page_viewed,,2024-07-01,2024-07-02",
+        "v,other,,2024-07-01,2024-07-02",
+        "u,page_view,,2024-07-01,2024-07-02",
+    )
+    history.night()
+    assert history.nights.rows("select event_id from stg_web__events") == [("u",)]
+    with duckdb.connect(str(history.nights.file)) as connection:
+        connection.execute(
+            "insert into seeds.interaction_types by name "
+            "select * replace ('page_viewed' as event_name) from seeds.interaction_types "
+            "where source_table = 'web_events' and event_name = 'page_view'"
+        )
+    # what a changed seed comes to: orchestration.restatement
+    history.nights.night(select=SELECT, restated=("base_web__events", "stg_web__events"))
+    assert history.nights.rows("select event_id from stg_web__events order by 1") == [("u",), ("w",)]
+    assert history.nights.rows("select source_key from stg_quarantine__rows") == [("v",)]
+    assert history.accounts("web_events") == (3, 2, 1, 0, 0)
+
+
 def test_amounts_come_back_when_their_exchange_rate_arrives(tmp_path: Path, built: Path) -> None:
     """And go when it is taken back; in the very first night that builds on another, too."""
     history = Nights(tmp_path, built)
@@ -308,6 +334,59 @@ def test_amounts_come_back_when_their_exchange_rate_arrives(tmp_path: Path, buil
     history.night()
     assert history.nights.rows(orders) == [("usd",)]
     assert history.changed("orders__orders", "order_id") == [("early",), ("late",)]
+
+
+def test_rows_as_they_really_come_are_staged_or_held_back(history: Nights) -> None:
+    """Offsets that differ from row to row, line breaks, NUL bytes, long texts and the same file twice."""
+    long = "x" * 3_000_000
+    file = (
+        visit("paris", loaded=3, entered="2024-07-01 12:00:00+02:00"),
+        visit("utc", loaded=3, entered="2024-07-01T12:00:00Z"),
+        visit("india", loaded=3, entered="2024-07-01 12:00:00 +0530"),
+        visit("lines", '"a\nb"', loaded=3),
+        visit("nul\0", "s\0t", loaded=3),
+        visit("long", long, loaded=3),
+        visit("broken\0", long, loaded=3, entered="?"),
+    )
+    land(history.raw, "store_visits/b", *file)
+    land(history.raw, "store_visits/c", *file)
+    history.night()
+    assert history.accounts("store_visits") == (14, 6, 2, 6, 0)
+    query = f"select visit_id, entered_at::varchar, store_id from {VISITS} where visit_id not in ?"
+    assert history.nights.rows(query.replace("?", str(tuple("abcdefgh")) + " order by 1")) == [
+        ("india", "2024-07-01 06:30:00", "1"),
+        ("lines", "2024-07-01 00:00:00", "a\nb"),
+        ("long", "2024-07-01 00:00:00", long),
+        ("nul\0", "2024-07-01 00:00:00", "s\0t"),
+        ("paris", "2024-07-01 10:00:00", "1"),
+        ("utc", "2024-07-01 12:00:00", "1"),
+    ]
+    ((key, content), _) = history.nights.rows("select source_key, raw_content from stg_quarantine__rows")
+    assert key == "broken\0"
+    assert (json.loads(content)["visit_id"], json.loads(content)["store_id"]) == ("broken\0", long)
+
+
+def test_a_feed_that_mostly_ends_in_quarantine_stops_at_the_gate(history: Nights) -> None:
+    """Night after night, until it is mended: the files of a night that stopped have not been read."""
+    bad = [visit(f"x{number}", loaded=3, entered="?") for number in range(21)]
+    land(history.raw, "store_visits/b", *bad, *(visit(f"y{number}", loaded=3) for number in range(9)))
+    for _ in range(2):
+        history.nights.night(select=SELECT, is_published=False)
+        (stopped,) = failed_expectations(history)
+        assert (stopped.table_name, stopped.expectation) == (
+            "stg_quarantine__row_accounts",
+            "expect_few_rows_in_quarantine",
+        )
+        assert (stopped.unexpected_count, stopped.element_count) == (21, 30)
+        assert stopped.severity == "critical"
+    land(history.raw, "store_visits/b", *(row.replace("?", "2024-07-01") for row in bad))
+    history.night()
+    assert failed_expectations(history) == []
+
+
+def failed_expectations(history: Nights) -> list[CheckResult]:
+    """What the gate of staging finds."""
+    return [result for result in run_gate("staging", history.nights.folder) if not result.success]
 
 
 def test_keys_of_several_columns_and_bots(history: Nights) -> None:

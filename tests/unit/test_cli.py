@@ -7,11 +7,13 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
 from orchestration import dbt
-from warehouse.night import Basis
+from warehouse.night import Basis, Warehouse
+from warehouse.publication import Edition, publish
 
 ENGAGEMENT = Path(sys.executable).with_name("engagement")
 
@@ -35,7 +37,7 @@ def test_help_comes_at_once():
     shown = run("--help")
     assert time.monotonic() - begun < 1.5
     assert shown.returncode == 0
-    for command in ("nightly", "status", "land", "sample", "serve", "home", "docs"):
+    for command in ("nightly", "status", "rollback", "land", "sample", "serve", "home", "docs"):
         assert command in shown.stdout
 
 
@@ -106,6 +108,43 @@ def test_status_of_an_empty_warehouse_is_1(tmp_path: Path):
     assert shown.returncode == 1
     assert "nothing in" in shown.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rollback_without_publications_is_status_1_and_writes_nothing(tmp_path: Path):
+    refused = run("rollback", "--warehouse", tmp_path)
+    assert refused.returncode == 1
+    assert "run a night first" in refused.stderr and "Traceback" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rollback_from_the_command_line(tmp_path: Path):
+    """Kept publications are listed; the one before is put back; a run that is not kept is wrong usage."""
+    warehouse = Warehouse(tmp_path)
+    build = tmp_path / "build.duckdb"
+    tools = ", ".join(f"'' as {tool}_version" for tool in ("dbt", "duckdb", "dagster", "great_expectations"))
+    for day in (1, 2):
+        moment = datetime(2024, 5, day + 1, 2, tzinfo=UTC)
+        with duckdb.connect(str(build)) as connection:
+            connection.execute("create schema if not exists marts; create schema if not exists audit")
+            connection.execute("create or replace table marts.days as select ? as day", [day])
+            connection.execute(
+                "create or replace table audit.runs as select ? as run_id, ?::date as as_of,"
+                f" ?::timestamp as published_at, now()::timestamp as started_at, {tools},"
+                " '' as business_time_zone, '' as code_version",
+                [f"run-{day}", f"2024-05-0{day}", moment.replace(tzinfo=None)],
+            )
+        edition = Edition(f"run-{day}", date(2024, 5, day), moment)
+        publish(build, warehouse.published, warehouse.kept, edition, keep=3)
+    listed = run("rollback", "--list", "--warehouse", tmp_path)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    seen = {
+        line.split()[3]: "readers see it" in line for line in listed.stdout.splitlines() if "run-" in line
+    }
+    assert seen == {"run-2": True, "run-1": False}
+    assert run("rollback", "--to", "run-9", "--warehouse", tmp_path).returncode == 2
+    assert run("rollback", "--warehouse", tmp_path).returncode == 0
+    with duckdb.connect(str(warehouse.published), read_only=True) as connection:
+        assert connection.execute("from marts.days").fetchall() == [(1,)]
 
 
 def test_the_dagster_home_is_made_once_and_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,7 @@
 """The raw zone: real files of every format, what is wrong with them, and the views over them."""
 
 import gzip
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -331,6 +332,26 @@ def test_a_raw_zone_must_be_there_and_hold_something(tmp_path: Path, contract: R
         ("a.csv.gz", "no gzip", "cannot be read"),
         ("a.jsonl", '{"visit_id": 1,\n', "cannot be read"),
         ("a.parquet", "no parquet", "cannot be read"),
+        # half written, in every format
+        ("a.csv", 'visit_id,entered_at,loaded_at\nv1,x,y\nv1,"z', "unterminated quote"),
+        ("a.csv", "visit_id,entered_at,loaded_at\nv1,x,y\nv1,z", "Expected Number of Columns: 3 Found: 2"),
+        ("a.csv.gz", gzip.compress(b"visit_id,entered_at,loaded_at\nv1,x,y\n")[:-12], "end-of-stream"),
+        (
+            "a.jsonl",
+            '{"visit_id": 1, "entered_at": 2, "loaded_at": 3}\n{"visit_id": 2, "ent',
+            "unexpected end",
+        ),
+        ("a.parquet", b"PAR1" + b"\0" * 400, "No magic bytes"),
+        ("a.parquet", "", "too small"),
+        # renamed, in another dialect, in another encoding, with a stray NUL
+        ("a.csv", "id,entered_at,loaded_at\nv1,x,y\n", "required column visit_id .* is missing"),
+        ("a.csv", "visit_id;entered_at;loaded_at\nv1;x;y\n", "required column visit_id .* is missing"),
+        ("a.csv", "visit_id,entered_at,loaded_at\nv1,x,y\n".encode("utf-16"), "can't decode"),
+        ("a.csv", "visit_id,entered_at,loaded_at\0\nv1,x,y\n", "required column loaded_at .* is missing"),
+        ("a.csv", "visit_id,Visit_ID,entered_at,loaded_at\nv1,v1,x,y\n", "Visit_ID"),
+        ("a.jsonl", '{"visit_id": "v1\0"}', "unexpected control character"),
+        ("a.json", "[1, 2]", "no objects with columns"),
+        ("a.jsonl", '"v1"', "no objects with columns"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -343,7 +364,112 @@ def test_what_is_wrong_is_said_in_one_line(
     told = str(caught.value)
     assert "\n" not in told
     assert f"store_visits/{name}" in told and "raw table store_visits" in told
+    assert str(tmp_path) not in told, "where a machine keeps its data is nobody's business"
     assert "v1" not in told, "rows hold personal data and have no place in a message"
+
+
+@pytest.mark.parametrize("missing", [1, 8, 2_000])
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("a.csv.gz", "v{},2024-01-01,2024-01-02\n"),
+        ("a.jsonl.gz", '{{"visit_id":{},"entered_at":1,"loaded_at":2}}\n'),
+    ],
+)
+def test_a_compressed_file_that_breaks_off_is_not_taken_for_a_shorter_one(
+    tmp_path: Path, contract: RawContract, name: str, row: str, missing: int
+) -> None:
+    """Also where it breaks off after a row, or when only its checksum is missing or wrong."""
+    header = "visit_id,entered_at,loaded_at\n" if name.startswith("a.csv") else ""
+    whole = gzip.compress((header + "".join(map(row.format, range(2_000)))).encode())
+    path = write(tmp_path / "store_visits" / name, whole)
+    assert found(inspect(tmp_path, contract), "store_visits").rows == 2_000
+    path.write_bytes(whole[:-missing])
+    with pytest.raises(RawZoneError, match=rf"store_visits/{name}: .*end-of-stream"):
+        inspect(tmp_path, contract)
+    path.write_bytes(whole[:-8] + b"\0" * 8)
+    with pytest.raises(RawZoneError, match=rf"store_visits/{name}: .*CRC check failed"):
+        inspect(tmp_path, contract)
+
+
+def test_ten_megabytes_of_text_in_a_cell(tmp_path: Path, contract: RawContract) -> None:
+    """In every format, beside a row of ordinary size; quotes that CSV doubles included."""
+    text = 'a "quoted" line\n' * 650_000
+    folder = tmp_path / "store_visits"
+    quoted = text.replace('"', '""')
+    header = "visit_id,store_id,entered_at,loaded_at\n"
+    write(folder / "a.csv", f'{header}v1,"{quoted}",2024-01-01,2024-01-02\nv2,s,2024-01-01,2024-01-02\n')
+    row = {"visit_id": "v3", "store_id": text, "entered_at": "2024-01-01", "loaded_at": "2024-01-02"}
+    write(folder / "b.jsonl", json.dumps(row))
+    write_parquet(
+        folder / "c.parquet", **{name: [value] for name, value in {**row, "visit_id": "v4"}.items()}
+    )
+    zone = inspect(tmp_path, contract)
+    assert rows(zone, "visit_id, length(store_id)", "store_visits") == [
+        ("v1", len(text)),
+        ("v2", 1),
+        ("v3", len(text)),
+        ("v4", len(text)),
+    ]
+
+
+def test_nul_bytes_in_values_are_kept(tmp_path: Path, contract: RawContract) -> None:
+    folder = tmp_path / "store_visits"
+    write(folder / "a.csv", "visit_id,store_id,entered_at,loaded_at\nv\0001,s\0t,2024-01-01,2024-01-02\n")
+    write(
+        folder / "b.jsonl",
+        '{"visit_id": "v2", "store_id": "s\\u0000t", "entered_at": "2024-01-01", "loaded_at": "2024-01-02"}',
+    )
+    write_parquet(folder / "c.parquet", **visits(visit_id=["v3"], store_id=["s\0t"]))
+    assert rows(inspect(tmp_path, contract), "visit_id, store_id", "store_visits") == [
+        ("v\0001", "s\0t"),
+        ("v2", "s\0t"),
+        ("v3", "s\0t"),
+    ]
+
+
+def test_files_without_rows_and_a_file_twice(tmp_path: Path, contract: RawContract) -> None:
+    folder = tmp_path / "store_visits"
+    header = "visit_id,entered_at,loaded_at\n"
+    write(folder / "header.csv", header)
+    write(folder / "empty.jsonl", "")
+    nothing = pa.array([], pa.string())
+    write_parquet(folder / "none.parquet", visit_id=nothing, entered_at=nothing, loaded_at=nothing)
+    for name in ("one.csv", "copy of one.csv"):
+        write(folder / name, f"{header}v1,2024-01-01,2024-01-02\n")
+    zone = inspect(tmp_path, contract)
+    assert found(zone, "store_visits").rows == 2
+    assert rows(zone, "visit_id, source_file", "store_visits") == [
+        ("v1", "store_visits/copy of one.csv"),
+        ("v1", "store_visits/one.csv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        *((type_, 7) for type_ in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")),
+        ("uint64", 18_446_744_073_709_551_615),
+    ],
+)
+def test_whole_numbers_of_any_width(tmp_path: Path, contract: RawContract, type_: str, value: int) -> None:
+    write_parquet(tmp_path / "store_visits" / "a.parquet", **visits(visit_id=pa.array([value], type_)))
+    zone = inspect(tmp_path, contract)
+    assert rows(zone, "cast(visit_id as varchar)", "store_visits") == [(str(value),)]
+
+
+def test_five_thousand_small_files(tmp_path: Path, contract: RawContract) -> None:
+    """All are read in the first night, and none of them again in the second."""
+    nights = Nights(tmp_path, contract)
+    for number in range(5_000):
+        nights.land(f"{number // 500}/{number}.csv", f"v{number}")
+    files = nights.look()
+    assert (files.rows, files.arrived_rows) == (5_000, 5_000)
+    assert len(set(nights.arrived())) == 5_000
+    nights.land("new.csv", "new")
+    files = nights.look()
+    assert (files.rows, files.arrived_rows) == (5_001, 1)
+    assert nights.arrived() == ["new"]
 
 
 def test_a_missing_required_column_is_found_in_any_file(tmp_path: Path, contract: RawContract) -> None:

@@ -27,6 +27,7 @@ def test_every_setting_survives_the_way_through_the_environment(tmp_path: Path):
         memory_limit="512MB",
         schedule="*/5 * * * *",
         lock_wait_seconds=1.5,
+        keep_publications=7,
         dagster_home=tmp_path / "home",
     )
     assert from_environment(settings.variables()) == settings
@@ -52,6 +53,7 @@ def test_other_programs_variables_are_left_alone():
         ("ENGAGEMENT_HASH_KEY", "short", "shorter than 16"),
         ("ENGAGEMENT_SCHEDULE", "at two", "cron expression"),
         ("ENGAGEMENT_LOCK_WAIT_SECONDS", "-1", "0 or more"),
+        ("ENGAGEMENT_KEEP_PUBLICATIONS", "0", "1 or more"),
         ("ENGAGEMENT_LOCK_WAIT_SECONDS", "long", "number of seconds"),
     ],
 )

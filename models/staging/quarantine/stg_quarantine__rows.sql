@@ -4,9 +4,9 @@
         incremental_strategy="held_back",
     )
 }}
--- Rows of all raw tables that broke a rule. They feed nothing until they are mended at
--- the source or the rule is; their content stays in the base_ views.
--- Grain: one raw row.
+-- Rows of all raw tables that broke a rule, with what stood in them: personal data,
+-- which no later layer reads. They feed nothing until they are mended at the source or
+-- the rule is. Grain: one raw row.
 with final as ({{ quarantined_rows() }})
 select *
 from final

@@ -205,7 +205,8 @@ with
             from few_gaps
             inner join
                 changed_gaps
-                on few_gaps.first_active_on <= last_day(changed_gaps.month_start)
+                on few_gaps.first_active_on
+                < {{ add_months("changed_gaps.month_start", "2") }}
                 and coalesce(few_gaps.third_active_on, {{ as_of() }})
                 >= changed_gaps.month_start
         ),

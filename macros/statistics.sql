@@ -26,9 +26,8 @@
         then
             tanh(
                 atanh({{ r }})
-                {{ "+" if upper else "-" }} {{ z }} * sqrt(
-                    (1 + {{ r }} * {{ r }} / 2) / cast({{ n }} - 3 as double)
-                )
+                {{ "+" if upper else "-" }} {{ z }}
+                * sqrt((1 + {{ r }} * {{ r }} / 2) / cast({{ n }} - 3 as double))
             )
     end
 {%- endmacro %}

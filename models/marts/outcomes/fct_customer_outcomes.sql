@@ -29,8 +29,7 @@ with
     ),
 
     windows as (
-        select
-            snapshot_date, cast(snapshot_date + {{ window_days }} as date) as ends_on
+        select snapshot_date, cast(snapshot_date + {{ window_days }} as date) as ends_on
         from months
         where snapshot_date + {{ window_days }} <= {{ as_of() }}
     ),
@@ -181,9 +180,7 @@ with
     -- an order counts when it still stands at the window's end
     purchases as (
         select
-            interactions.customer_id,
-            window_months.snapshot_date,
-            count(*) as purchases
+            interactions.customer_id, window_months.snapshot_date, count(*) as purchases
         from interactions
         inner join
             window_months
@@ -227,8 +224,7 @@ with
             nps_responses.score,
             row_number() over (
                 partition by nps_responses.customer_id, window_months.snapshot_date
-                order by
-                    nps_responses.responded_at desc, nps_responses.response_id desc
+                order by nps_responses.responded_at desc, nps_responses.response_id desc
             ) as response_rank
         from nps_responses
         inner join

@@ -57,8 +57,13 @@ with
                     count(*) as customers
                 from customers
                 where {{ feature }} is not null and {{ value }} is not null
-                group by 1, 2, 3, 4, 5
-                {{ "union all" if not (is_last_feature and loop.last) }}
+                group by
+                    1,
+                    2,
+                    3,
+                    4,
+                    5
+                    {{ "union all" if not (is_last_feature and loop.last) }}
             {% endfor -%}
         {%- endfor %}
     ),
@@ -146,12 +151,8 @@ with
             pairs.snapshot_date,
             pairs.feature,
             pairs.outcome,
-            sum(
-                {{ rank_product("feature_rank", "feature_rank") }}
-            ) as feature_squares,
-            sum(
-                {{ rank_product("outcome_rank", "outcome_rank") }}
-            ) as outcome_squares,
+            sum({{ rank_product("feature_rank", "feature_rank") }}) as feature_squares,
+            sum({{ rank_product("outcome_rank", "outcome_rank") }}) as outcome_squares,
             sum({{ rank_product("feature_rank", "outcome_rank") }}) as cross_products
         from pairs
         inner join
@@ -219,8 +220,7 @@ with
     compared as (
         select
             segments.*,
-            cast(segments.outcome_total as double)
-            / segments.customers as outcome_mean,
+            cast(segments.outcome_total as double) / segments.customers as outcome_mean,
             cast(everybody.outcome_total as double)
             / everybody.customers as overall_mean,
             case

@@ -23,7 +23,9 @@ with
             cohort_month,
             snapshot_date,
             sum(case when lifecycle_state = 'new' then 1 else 0 end) as new_customers,
-            sum(case when lifecycle_state = 'returning' then 1 else 0 end) as returning_customers,
+            sum(
+                case when lifecycle_state = 'returning' then 1 else 0 end
+            ) as returning_customers,
             sum(
                 case when lifecycle_state = 'resurrected' then 1 else 0 end
             ) as resurrected_customers,
@@ -111,8 +113,7 @@ with
             cast(revenue as decimal(18, 4)) as revenue,
             cast(orders_to_date as bigint) as orders_to_date,
             cast(revenue_to_date as decimal(18, 4)) as revenue_to_date,
-            cast(revenue_to_date as double)
-            / customers as revenue_per_customer_to_date
+            cast(revenue_to_date as double) / customers as revenue_per_customer_to_date
         from cumulated
     )
 

@@ -68,9 +68,7 @@ with
                 on former.customer_id = restated_customers.customer_id
             where former.snapshot_date = {{ open_month() }} - 1
         {%- else %}
-            select customer_id, snapshot_date, is_lapsed
-            from longevity
-            where 1 = 0
+            select customer_id, snapshot_date, is_lapsed from longevity where 1 = 0
         {%- endif %}
     ),
 
@@ -111,7 +109,8 @@ with
         from states
     ),
 
-    -- a cancellation may come after the customer has left: the money counts all the same
+    -- a cancellation may come after the customer has left: the money counts all the
+    -- same
     sales as (
         select
             days.customer_id,

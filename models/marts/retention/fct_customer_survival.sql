@@ -1,4 +1,5 @@
--- How long customers stay before they first lapse, by the channel that brought them: the
+-- How long customers stay before they first lapse, by the channel that brought them:
+-- the
 -- Kaplan-Meier estimate, with everybody who has not lapsed counted as censored at T.
 -- Grain: population, acquisition channel and days since the first active day on which
 -- somebody lapsed or was censored, and day 0.
@@ -50,11 +51,7 @@ with
     -- whose beginning was seen
     by_population as (
         select
-            'all' as population,
-            acquisition_channel,
-            days_since_first,
-            lapsed,
-            censored
+            'all' as population, acquisition_channel, days_since_first, lapsed, censored
         from counted
         union all
         select
@@ -72,11 +69,7 @@ with
         from by_population
         union all
         select
-            population,
-            'all' as acquisition_channel,
-            days_since_first,
-            lapsed,
-            censored
+            population, 'all' as acquisition_channel, days_since_first, lapsed, censored
         from by_population
     ),
 
@@ -113,7 +106,8 @@ with
             )
     ),
 
-    -- the product as a sum of logarithms, in decimals: added in any order it is the same
+    -- the product as a sum of logarithms, in decimals: added in any order it is the
+    -- same
     steps as (
         select
             *,
@@ -160,8 +154,7 @@ with
     spread as (
         select
             *,
-            nullif(survival, 0)
-            * sqrt(relative_variance_to_date) as standard_error,
+            nullif(survival, 0) * sqrt(relative_variance_to_date) as standard_error,
             case
                 when survival > 0 and survival < 1
                 then
@@ -181,8 +174,8 @@ with
             at_risk as at_risk_customers,
             lapsed as lapsed_customers,
             censored as censored_customers,
-            lapsed_to_date as lapsed_to_date,
-            censored_to_date as censored_to_date,
+            lapsed_to_date,
+            censored_to_date,
             survival,
             standard_error,
             power(survival, exp(log_log_width)) as survival_lower,

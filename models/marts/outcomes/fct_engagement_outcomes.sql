@@ -2,7 +2,12 @@
     config(
         materialized="incremental",
         incremental_strategy="summed",
-        meta={"summed": {"rows": "fct_customer_outcomes", "by": "snapshot_date"}},
+        meta={
+            "summed": {
+                "rows": "fct_customer_outcomes",
+                "by": "snapshot_date",
+            },
+        },
     )
 }}
 -- Which kinds of engagement go with which outcomes: the customers of a closed snapshot
@@ -58,11 +63,9 @@ with
                 from customers
                 where {{ feature }} is not null and {{ value }} is not null
                 group by
-                    1,
-                    2,
-                    3,
-                    4,
-                    5
+                    snapshot_date,
+                    feature_value,
+                    outcome_value
                     {{ "union all" if not (is_last_feature and loop.last) }}
             {% endfor -%}
         {%- endfor %}

@@ -13,19 +13,24 @@ with
         group by customer_id
     ),
 
-    lifetimes as (
+    followed as (
         select
             customers.acquisition_channel,
             customers.is_left_truncated,
-            {{
-                days_between(
-                    "customers.first_active_on",
-                    "coalesce(first_lapses.lapsed_on, " ~ as_of() ~ ")",
-                )
-            }} as days_since_first,
+            customers.first_active_on,
+            coalesce(first_lapses.lapsed_on, {{ as_of() }}) as followed_until,
             first_lapses.lapsed_on is not null as is_lapsed
         from customers
         left join first_lapses on customers.customer_id = first_lapses.customer_id
+    ),
+
+    lifetimes as (
+        select
+            acquisition_channel,
+            is_left_truncated,
+            {{ days_between("first_active_on", "followed_until") }} as days_since_first,
+            is_lapsed
+        from followed
     ),
 
     counted as (

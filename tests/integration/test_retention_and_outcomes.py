@@ -4,11 +4,13 @@ A real grocer's 2017 (nothing but orders and coupons) and a synthetic year of ev
 the middle of a month. SciPy's Kaplan-Meier and Spearman are the judges; counts are made by plain loops.
 """
 
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -19,6 +21,7 @@ from bare_nights import BareWarehouse
 from retention_reference import History, Purchase
 from scipy import stats
 
+from expectations.runner import run_gate
 from loaders import complete_journey
 from loaders.sample import generate
 
@@ -44,6 +47,7 @@ FEATURES = {
 class Built:
     """The build files of one night, and the histories read from them."""
 
+    folder: Path
     database: duckdb.DuckDBPyConnection
     history: History
 
@@ -73,7 +77,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         ):
             connection.execute(f"attach '{file}' as {name} (read_only)")
         connection.execute("use engagement.marts")
-        yield Built(connection, _history(connection, through, zone))
+        yield Built(warehouse.place.folder, connection, _history(connection, through, zone))
 
 
 def _history(connection: duckdb.DuckDBPyConnection, through: date, zone: str) -> History:
@@ -368,6 +372,46 @@ def test_visits_foretell_spend_as_they_are_known_to_at_this_grocer(built: Built)
     assert len(halves) == 2_469
     assert round(float(stats.spearmanr(halves["visits"], halves["spend"]).statistic), 4) == 0.6962
     assert round(float(np.corrcoef(halves["visits"], halves["spend"])[0, 1]), 4) == 0.5770
+
+
+LEAKS = {
+    # features of the month after T
+    "expect_features_to_know_nothing_of_what_comes_after": (
+        "and snapshots.snapshot_date = volumes.snapshot_date",
+        "and last_day(snapshots.snapshot_date + 1) = volumes.snapshot_date",
+    ),
+    # outcomes of the month that ends with T
+    "expect_outcomes_of_the_window_only": (
+        "on windows.snapshot_date < months.month_start",
+        "on date_trunc('month', windows.snapshot_date) <= months.month_start",
+    ),
+    # windows that are not over yet
+    "expect_windows_that_are_over": ("where snapshot_date + ", "where snapshot_date - 60 + "),
+}
+
+
+@pytest.mark.parametrize("expectation", [None, *LEAKS])
+def test_a_leak_that_is_planted_is_caught(built: Built, tmp_path: Path, expectation: str | None) -> None:
+    """The model's SQL, as it was run and with time flowing the wrong way, before the gate of the marts."""
+    build = tmp_path / "build"
+    build.mkdir()
+    for name in ("staging.duckdb", "engagement.duckdb"):
+        shutil.copy(built.folder / "build" / name, build / name)
+    compiled = built.folder / "build" / "dbt" / "compiled" / "engagement_warehouse"
+    sql = (compiled / "models/marts/outcomes/fct_customer_outcomes.sql").read_text(encoding="utf-8")
+    if expectation:
+        right, wrong = LEAKS[expectation]
+        assert sql.count(right) == 1
+        sql = sql.replace(right, wrong)
+    with duckdb.connect(str(build / "staging.duckdb")) as connection:
+        connection.execute(f"set TimeZone = 'UTC'; attach '{build / 'engagement.duckdb'}' as engagement")
+        connection.execute(f"create or replace table engagement.marts.fct_customer_outcomes as {sql}")
+    failed = {
+        result.expectation
+        for result in run_gate("marts", tmp_path)
+        if not result.success and result.table_name == "fct_customer_outcomes"
+    }
+    assert expectation in failed if expectation else not failed
 
 
 def test_the_first_episode_is_the_lapse_that_the_snapshots_tell(built: Built) -> None:

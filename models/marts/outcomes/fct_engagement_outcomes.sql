@@ -180,8 +180,7 @@ with
             feature,
             outcome,
             cast(cross_products as double) / nullif(
-                sqrt(cast(feature_squares as double))
-                * sqrt(cast(outcome_squares as double)),
+                sqrt(cast(feature_squares as double) * cast(outcome_squares as double)),
                 0
             ) as spearman
         from products

@@ -54,3 +54,30 @@ from marts.fct_engagement_volume
 where is_current
 group by channel
 order by interactions desc;
+
+-- Who stays? Cohorts by month, with the numbers behind the rates.
+select
+    cohort_month,
+    months_since_first,
+    customers,
+    active_customers,
+    round(100 * retention_rate, 1) as retained_percent,
+    at_risk_customers,
+    newly_lapsed_customers,
+    round(100 * churn_rate, 1) as churned_percent,
+    revenue_per_customer_to_date
+from marts.fct_cohort_retention
+order by cohort_month, months_since_first;
+
+-- What is the most engaged fifth worth more than the average, and how sure is the order?
+select
+    feature,
+    customers,
+    round(100 * lift, 1) as lift_percent,
+    feature_lowest as from_value
+from marts.fct_engagement_outcomes
+where
+    snapshot_date = (select max(snapshot_date) from marts.fct_engagement_outcomes)
+    and outcome = 'revenue'
+    and segment = '5'
+order by lift desc;

@@ -382,6 +382,39 @@
     }}
 {%- endmacro %}
 
+{#- Incremental strategy `summed`, for sums over a stored table that are too dear to be made every night: the groups that
+    the model's SQL returns give way to the rows returned for them, and those of which the table holds nothing any more
+    go. The SQL returns the groups whose rows have changed, told by a checksum.
+
+    In the model's config: meta.summed = {rows, by}:
+    rows    the model that is summed (with a ref of its own in the SQL)
+    by      column of both that names the group -#}
+{% macro get_incremental_summed_sql(arg_dict) -%}
+    {%- set target = arg_dict["target_relation"] -%}
+    {%- set temporary = arg_dict["temp_relation"] -%}
+    {%- set scope = config.get("meta")["summed"] -%}
+    {%- set columns = (
+        arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
+    ) -%}
+    {%- set groups = "(select " ~ scope["by"] ~ " from " -%}
+    {{
+        rows_deleted(
+            target,
+            scope["by"]
+            ~ " in "
+            ~ groups
+            ~ temporary
+            ~ ") or "
+            ~ scope["by"]
+            ~ " not in "
+            ~ groups
+            ~ night_relation(scope["rows"])
+            ~ ")",
+        )
+    }}
+    {{ rows_inserted(target, columns, temporary) }}
+{%- endmacro %}
+
 {#- Whether a row of a stg_ table is of a restated customer. -#}
 {% macro is_restated_identity() -%}
     {%- set restated_identities = ref("int_night__restated_identities") -%}

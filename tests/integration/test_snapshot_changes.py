@@ -97,19 +97,21 @@ def expected(ada: str, run: str, causes: str = "orders: changed_or_late") -> lis
     spans = "last_active_on, span_days, recency_days, active_days, active_weeks, active_week_ratio"
     both, february, march = ("2024-02-29", "2024-03-31"), ("2024-02-29",) * 2, ("2024-03-31",) * 2
     changes = [
+        ("customer_months", None, *february, "changed", "orders, revenue"),
+        ("customer_months", None, *march, "changed", "is_lapsed"),
         # first purchase, reactivation after 31 days, now a third situation: thirds, not halves
-        ("context", "first_consideration", *both, "changed", "share"),
-        ("context", "post_purchase", *both, "added", None),
-        ("context", "reactivation", *both, "changed", "share"),
-        ("frequency", None, *february, "changed",
+        ("engagement_context", "first_consideration", *both, "changed", "share"),
+        ("engagement_context", "post_purchase", *both, "added", None),
+        ("engagement_context", "reactivation", *both, "changed", "share"),
+        ("engagement_frequency", None, *february, "changed",
          f"{gaps}, active_days_28, active_days_90, interactions, n_ln_n"),
-        ("frequency", None, *march, "changed", f"{gaps}, active_days_90, interactions, n_ln_n"),
-        ("longevity", None, *february, "changed", f"{spans}, lapse_threshold_days"),
-        ("longevity", None, *march, "changed", f"{spans}, lapse_threshold_days, is_lapsed"),
-        ("proactiveness", None, *both, "changed", "unknown"),
-        ("volume", "phone", *both, "added", None),
+        ("engagement_frequency", None, *march, "changed", f"{gaps}, active_days_90, interactions, n_ln_n"),
+        ("engagement_longevity", None, *february, "changed", f"{spans}, lapse_threshold_days"),
+        ("engagement_longevity", None, *march, "changed", f"{spans}, lapse_threshold_days, is_lapsed"),
+        ("engagement_proactiveness", None, *both, "changed", "unknown"),
+        ("engagement_volume", "phone", *both, "added", None),
     ]  # fmt: skip
-    return [(run, f"fct_engagement_{fact}", ada, *change, 1, causes) for fact, *change in changes]
+    return [(run, f"fct_{fact}", ada, *change, 1, causes) for fact, *change in changes]
 
 
 def test_a_late_order_is_recorded_with_its_customer_columns_and_cause(warehouse: BareWarehouse) -> None:
@@ -167,8 +169,8 @@ def test_a_deleted_order_takes_away_the_snapshots_that_it_had_begun(warehouse: B
     recorded(warehouse, night)
     gone = [row for row in rows(warehouse) if row[2] == bob]
     assert [(model, first, last, change) for _, model, _, _, first, last, change, *_ in gone] == [
-        (f"fct_engagement_{fact}", "2024-01-31", "2024-03-31", "removed")
-        for fact in ("context", "frequency", "longevity", "proactiveness", "volume")
+        (model, "2024-01-31", "2024-03-31", "removed")
+        for model in sorted(dbt.snapshot_grains(dbt.project().manifest))
     ]
     assert {row[-1] for row in gone} == {"orders: changed"}
 

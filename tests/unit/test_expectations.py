@@ -241,6 +241,25 @@ def good_marts(warehouse: Path) -> None:
             "weighted_interactions_to_date": 30, "engaged_seconds_to_date": 0, "orders_to_date": 3,
             "revenue_to_date": 30, "interactions_per_30_days": 3,
         }),
+        *insertions("fct_cohort_retention", {
+            "cohort_month": "2024-01-01", "snapshot_date": snapshot, "months_since_first": 0, "customers": 1,
+            "active_customers": 1, "new_customers": 1, "returning_customers": 0, "resurrected_customers": 0,
+            "dormant_customers": 0, "lapsed_customers": 0, "at_risk_customers": 0,
+            "newly_lapsed_customers": 0, "recovered_customers": 0, "retention_rate": 1, "revenue": 30,
+        }),
+        *insertions("fct_customer_survival", {
+            "population": "all", "acquisition_channel": "all", "days_since_first": 20, "customers": 1,
+            "lapsed_customers": 0, "censored_customers": 1, "survival": 1,
+        }),
+        *insertions("fct_customer_outcomes", {
+            "customer_id": "ada", "snapshot_date": "2024-01-03", "window_ends_on": "2024-01-21",
+            "active_months": 1, "recency_days": 2, "visits_to_date": 1, "orders_to_date": 0,
+            "revenue_to_date": 10, "revenue": 20,
+        }),
+        *insertions("fct_engagement_outcomes", *({
+            "snapshot_date": "2024-01-03", "feature": "visits_to_date", "outcome": "revenue",
+            "segmentation": segmentation, "segment": segment, "customers": 1, "outcome_total": 20,
+        } for segmentation, segment in (("all", "all"), ("quintile", "3")))),
         *insertions("dim_customers", {"customer_id": "ada", "identifiers": 2}),
         *insertions("dim_dates", {"date_on": "2024-01-01"}, {"date_on": "2024-01-02"}),
     )  # fmt: skip
@@ -550,6 +569,37 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_engagement_volume", "interactions_to_date, visits_to_date"),
         ("fct_engagement_volume", "interactions_to_date, orders_to_date"),
         ("fct_engagement_volume", "expect_channels_to_add_up_to_the_interactions"),
+    ],
+    "insert into >fct_cohort_retention (cohort_month, snapshot_date, months_since_first, customers, "
+    "active_customers, dormant_customers, lapsed_customers, at_risk_customers, newly_lapsed_customers, "
+    "recovered_customers, retention_rate, churn_rate, revenue) "
+    "values ('2024-01-01', '2024-02-29', 1, 1, 1, 1, 0, 1, 1, 0, 2, -1, 5)": [
+        ("fct_cohort_retention", "retention_rate"),
+        ("fct_cohort_retention", "churn_rate"),
+        ("fct_cohort_retention", "expect_states_to_add_up_to_the_customers"),
+        ("fct_cohort_retention", "expect_lapses_to_lead_from_month_to_month"),
+        ("fct_cohort_retention", "expect_revenue_as_in_the_days"),
+    ],
+    "insert into >fct_customer_survival (population, acquisition_channel, days_since_first, customers, "
+    "lapsed_customers, censored_customers, survival) values ('all', 'all', 30, 1, 1, 0, 1.5)": [
+        ("fct_customer_survival", "survival"),
+        ("fct_customer_survival", "expect_everybody_to_lapse_or_to_be_censored"),
+        ("fct_customer_survival", "expect_survival_to_fall_where_somebody_lapses"),
+    ],
+    # a leak: the day after T is in the features, and the days before T are in the outcome
+    "insert into >fct_customer_outcomes (customer_id, snapshot_date, window_ends_on, active_months, "
+    "recency_days, visits_to_date, orders_to_date, revenue_to_date, revenue, has_repurchased) "
+    "values ('ada', '2024-01-10', '2024-04-09', 1, 0, 3, 0, 30, 30, true)": [
+        ("fct_customer_outcomes", "expect_windows_that_are_over"),
+        ("fct_customer_outcomes", "expect_features_to_know_nothing_of_what_comes_after"),
+        ("fct_customer_outcomes", "expect_outcomes_of_the_window_only"),
+    ],
+    "insert into >fct_engagement_outcomes (snapshot_date, feature, outcome, segmentation, segment, "
+    "customers, outcome_total, spearman) "
+    "values ('2024-01-03', 'orders_to_date', 'revenue', 'all', 'all', 1, 20, 1.5)": [
+        ("fct_engagement_outcomes", "spearman"),
+        ("fct_engagement_outcomes", "expect_no_purchases_to_foretell_revenue"),
+        ("fct_engagement_outcomes", "expect_quintiles_to_add_up_to_everybody"),
     ],
     "insert into >dim_customers (customer_id, identifiers) values ('nobody', 0), ('everybody', 6000)": [
         ("dim_customers", "identifiers"),

@@ -1,0 +1,290 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="summed",
+        meta={
+            "summed": {
+                "rows": "fct_customer_outcomes",
+                "by": "snapshot_date",
+            },
+        },
+    )
+}}
+-- Which kinds of engagement go with which outcomes: the customers of a closed snapshot
+-- by quintile of a feature at T, against what they did in the window after it.
+-- Association, not cause. Grain: snapshot date, feature, outcome, segmentation and
+-- segment. Everything is counted from a table of how many customers share a pair of
+-- values, so that ties share a rank and a quintile and nothing has to be sorted. A
+-- night counts again only the snapshots whose customers have changed.
+{%- set customer_outcomes = ref("fct_customer_outcomes") %}
+with
+
+    checksums as (
+        select
+            snapshot_date,
+            min(window_ends_on) as window_ends_on,
+            sum(row_checksum) as inputs_checksum
+        from {{ customer_outcomes }}
+        group by snapshot_date
+    ),
+
+    changed as (
+        select checksums.*
+        from checksums
+        {%- if builds_on_last_night() %}
+            anti join
+                {{ this }} as former
+                on checksums.snapshot_date = former.snapshot_date
+                and checksums.inputs_checksum = former.inputs_checksum
+        {%- endif %}
+    ),
+
+    customers as (
+        select counted.*
+        from {{ customer_outcomes }} as counted
+        semi join changed on counted.snapshot_date = changed.snapshot_date
+    ),
+
+    -- what rests on purchases would foretell revenue by itself
+    features as (select * from {{ ref("outcome_features") }}),
+
+    -- customers who share the value of a feature and that of an outcome
+    shared as (
+        {% for feature in outcome_features() -%}
+            {%- set is_last_feature = loop.last -%}
+            {%- for outcome, value in outcome_values().items() -%}
+                select
+                    snapshot_date,
+                    '{{ feature }}' as feature,
+                    '{{ outcome }}' as outcome,
+                    cast({{ feature }} as double) as feature_value,
+                    cast({{ value }} as decimal(18, 4)) as outcome_value,
+                    count(*) as customers
+                from customers
+                where {{ feature }} is not null and {{ value }} is not null
+                group by
+                    snapshot_date,
+                    feature_value,
+                    outcome_value
+                    {{ "union all" if not (is_last_feature and loop.last) }}
+            {% endfor -%}
+        {%- endfor %}
+    ),
+
+    pairs as (
+        select shared.*
+        from shared
+        inner join features on shared.feature = features.feature
+        where not (features.is_purchase_based and shared.outcome = 'revenue')
+    ),
+
+    by_feature as (
+        select
+            snapshot_date,
+            feature,
+            outcome,
+            feature_value,
+            cast(sum(customers) as bigint) as customers,
+            sum(customers * outcome_value) as outcome_total
+        from pairs
+        group by snapshot_date, feature, outcome, feature_value
+    ),
+
+    placed_features as (
+        select
+            *,
+            cast(
+                2 * sum(customers) over up_to - customers as bigint
+            ) as twice_rank_less_one,
+            cast(sum(customers) over everybody as bigint) as all_customers
+        from by_feature
+        window
+            everybody as (partition by snapshot_date, feature, outcome),
+            up_to as (
+                partition by snapshot_date, feature, outcome order by feature_value
+            )
+    ),
+
+    -- twice the distance of the mid-rank from the middle is a whole number
+    ranked_features as (
+        select
+            *,
+            twice_rank_less_one - all_customers as feature_rank,
+            cast(
+                floor(
+                    cast(5 * twice_rank_less_one as double) / (2 * all_customers)
+                ) as bigint
+            )
+            + 1 as quintile
+        from placed_features
+    ),
+
+    by_outcome as (
+        select
+            snapshot_date,
+            feature,
+            outcome,
+            outcome_value,
+            cast(sum(customers) as bigint) as customers
+        from pairs
+        group by snapshot_date, feature, outcome, outcome_value
+    ),
+
+    ranked_outcomes as (
+        select
+            snapshot_date,
+            feature,
+            outcome,
+            outcome_value,
+            cast(
+                2 * sum(customers) over up_to
+                - customers
+                - sum(customers) over everybody as bigint
+            ) as outcome_rank
+        from by_outcome
+        window
+            everybody as (partition by snapshot_date, feature, outcome),
+            up_to as (
+                partition by snapshot_date, feature, outcome order by outcome_value
+            )
+    ),
+
+    products as (
+        select
+            pairs.snapshot_date,
+            pairs.feature,
+            pairs.outcome,
+            sum({{ rank_product("feature_rank", "feature_rank") }}) as feature_squares,
+            sum({{ rank_product("outcome_rank", "outcome_rank") }}) as outcome_squares,
+            sum({{ rank_product("feature_rank", "outcome_rank") }}) as cross_products
+        from pairs
+        inner join
+            ranked_features
+            on pairs.snapshot_date = ranked_features.snapshot_date
+            and pairs.feature = ranked_features.feature
+            and pairs.outcome = ranked_features.outcome
+            and pairs.feature_value = ranked_features.feature_value
+        inner join
+            ranked_outcomes
+            on pairs.snapshot_date = ranked_outcomes.snapshot_date
+            and pairs.feature = ranked_outcomes.feature
+            and pairs.outcome = ranked_outcomes.outcome
+            and pairs.outcome_value = ranked_outcomes.outcome_value
+        group by pairs.snapshot_date, pairs.feature, pairs.outcome
+    ),
+
+    -- null where everybody shares one value
+    correlated as (
+        select
+            snapshot_date,
+            feature,
+            outcome,
+            cast(cross_products as double) / nullif(
+                sqrt(cast(feature_squares as double) * cast(outcome_squares as double)),
+                0
+            ) as spearman
+        from products
+    ),
+
+    everybody as (
+        select
+            snapshot_date,
+            feature,
+            outcome,
+            'all' as segmentation,
+            'all' as segment,
+            sum(customers) as customers,
+            min(feature_value) as feature_lowest,
+            max(feature_value) as feature_highest,
+            sum(outcome_total) as outcome_total
+        from by_feature
+        group by snapshot_date, feature, outcome
+    ),
+
+    segments as (
+        select *
+        from everybody
+        union all
+        select
+            snapshot_date,
+            feature,
+            outcome,
+            'quintile' as segmentation,
+            cast(quintile as {{ dbt.type_string() }}) as segment,
+            sum(customers) as customers,
+            min(feature_value) as feature_lowest,
+            max(feature_value) as feature_highest,
+            sum(outcome_total) as outcome_total
+        from ranked_features
+        group by snapshot_date, feature, outcome, quintile
+    ),
+
+    compared as (
+        select
+            segments.*,
+            cast(segments.outcome_total as double) / segments.customers as outcome_mean,
+            cast(everybody.outcome_total as double)
+            / everybody.customers as overall_mean,
+            case
+                when segments.segmentation = 'all' then correlated.spearman
+            end as spearman
+        from segments
+        inner join
+            everybody
+            on segments.snapshot_date = everybody.snapshot_date
+            and segments.feature = everybody.feature
+            and segments.outcome = everybody.outcome
+        inner join
+            correlated
+            on segments.snapshot_date = correlated.snapshot_date
+            and segments.feature = correlated.feature
+            and segments.outcome = correlated.outcome
+    ),
+
+    final as (
+        select
+            compared.snapshot_date,
+            compared.feature,
+            compared.outcome,
+            compared.segmentation,
+            compared.segment,
+            changed.window_ends_on,
+            features.dimension,
+            cast(compared.customers as bigint) as customers,
+            compared.feature_lowest,
+            compared.feature_highest,
+            cast(compared.outcome_total as decimal(28, 4)) as outcome_total,
+            compared.outcome_mean,
+            compared.overall_mean,
+            compared.outcome_mean - compared.overall_mean as difference,
+            -- a share of a score that may be negative says nothing
+            case
+                when compared.outcome <> 'nps' and compared.overall_mean > 0
+                then compared.outcome_mean / compared.overall_mean - 1
+            end as lift,
+            compared.spearman,
+            {{
+                spearman_bound(
+                    "compared.spearman",
+                    "compared.customers",
+                    threshold("wilson_z"),
+                    upper=false,
+                )
+            }} as spearman_lower,
+            {{
+                spearman_bound(
+                    "compared.spearman",
+                    "compared.customers",
+                    threshold("wilson_z"),
+                    upper=true,
+                )
+            }} as spearman_upper,
+            features.features_version,
+            changed.inputs_checksum
+        from compared
+        inner join changed on compared.snapshot_date = changed.snapshot_date
+        inner join features on compared.feature = features.feature
+    )
+
+select *
+from final

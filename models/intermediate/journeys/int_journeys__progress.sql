@@ -13,7 +13,7 @@
 }}
 -- How far customers have come on their journey, and through which day the acts so far
 -- hold them at each stage. An act holds its stage, and all before it, for the days that
--- the seed gives the stage; what is held can be added up act by act. Grain: customer
+-- the seed gives them; what is held can be added up act by act. Grain: customer
 -- and
 -- month, of the last closed month and of the month of T: a night goes on from the
 -- former, so that its cost is that of the customers.
@@ -113,14 +113,36 @@ with
         select
             {%- for stage in stages %}
                 max(
-                    case when journey_stage = '{{ stage }}' then holds_days end
-                ) as {{ stage }}_holds_days {{ "," if not loop.last }}
+                    case when journey_stage = '{{ stage }}' then stage_number end
+                ) as {{ stage }}_number,
             {%- endfor %}
+            max(
+                case when journey_stage = 'purchase' then holds_days end
+            ) as purchase_holds_days
         from stages
     ),
 
-    orders as (
-        select order_id, cancelled_at
+    -- an act of a stage holds the ones before it, too, and each at least as long as the
+    -- next
+    holding as (
+        select
+            reached.stage_number,
+            {%- for stage in stages %}
+                max(
+                    case
+                        when held.stage_number >= rules.{{ stage }}_number
+                        then held.holds_days
+                    end
+                ) as {{ stage }}_holds_days {{ "," if not loop.last }}
+            {%- endfor %}
+        from stages as reached
+        inner join stages as held on reached.stage_number >= held.stage_number
+        cross join rules
+        group by reached.stage_number
+    ),
+
+    cancelled_orders as (
+        select order_id
         from {{ ref("int_orders__valued") }}
         where cancelled_at is not null
     ),
@@ -131,42 +153,30 @@ with
             interactions.customer_id,
             interactions.occurred_on,
             case
-                when orders.order_id is not null
-                then 'consideration'
-                else types.journey_stage
-            end as journey_stage,
-            interactions.source_table = 'orders' and orders.order_id is null as is_order
+                when cancelled_orders.order_id is not null
+                then rules.consideration_number
+                else stages.stage_number
+            end as stage_number,
+            interactions.source_table = 'orders'
+            and cancelled_orders.order_id is null as is_order
         from interactions
         inner join types on interactions.interaction_type = types.interaction_type
+        inner join stages on types.journey_stage = stages.journey_stage
+        cross join rules
         left join
-            orders
-            on interactions.order_id = orders.order_id
+            cancelled_orders
+            on interactions.order_id = cancelled_orders.order_id
             and interactions.source_table = 'orders'
     ),
 
-    -- the days that each stage is held for by the day's acts of its own or of a later
-    -- stage
     acted as (
         select
-            staged.customer_id,
-            staged.occurred_on,
-            bool_or(staged.is_order) as has_order,
-            {%- for stage in stages %}
-                max(
-                    case
-                        when
-                            staged.journey_stage in (
-                                {%- for later in stages[loop.index0 :] -%}
-                                    '{{ later }}'{{ ", " if not loop.last }}
-                                {%- endfor -%}
-                            )
-                        then stages.holds_days
-                    end
-                ) as {{ stage }}_holds_days {{ "," if not loop.last }}
-            {%- endfor %}
+            customer_id,
+            occurred_on,
+            max(stage_number) as stage_number,
+            bool_or(is_order) as has_order
         from staged
-        inner join stages on staged.journey_stage = stages.journey_stage
-        group by staged.customer_id, staged.occurred_on
+        group by customer_id, occurred_on
     ),
 
     carried as (
@@ -194,50 +204,57 @@ with
         {%- endif %}
     ),
 
-    -- an order while the one before it still holds is loyalty
     ordered as (
         select
             acted.customer_id,
             acted.occurred_on,
+            acted.stage_number,
             acted.has_order,
-            {%- for stage in stages %} acted.{{ stage }}_holds_days, {%- endfor %}
             coalesce(
-                max(case when acted.has_order then acted.occurred_on end) over earlier,
+                max(case when acted.has_order then acted.occurred_on end) over (
+                    partition by acted.customer_id
+                    order by acted.occurred_on
+                    rows between unbounded preceding and 1 preceding
+                ),
                 carried.last_ordered_on
             ) as previous_ordered_on
         from acted
         left join carried on acted.customer_id = carried.customer_id
-        window
-            earlier as (
-                partition by acted.customer_id
-                order by acted.occurred_on
-                rows between unbounded preceding and 1 preceding
-            )
     ),
 
-    held as (
+    -- an order while the one before it still holds is loyalty
+    furthest as (
         select
             ordered.customer_id,
             ordered.occurred_on,
             ordered.has_order,
-            {%- for stage in stages %}
-                ordered.occurred_on + greatest(
-                    ordered.{{ stage }}_holds_days,
-                    case
-                        when
-                            ordered.has_order
-                            and {{
-                                days_between(
-                                    "ordered.previous_ordered_on",
-                                    "ordered.occurred_on",
-                                )
-                            }} <= rules.purchase_holds_days
-                        then rules.loyalty_holds_days
-                    end
-                ) as {{ stage }}_holds_until {{ "," if not loop.last }}
-            {%- endfor %}
+            case
+                when
+                    ordered.has_order
+                    and {{
+                        days_between(
+                            "ordered.previous_ordered_on", "ordered.occurred_on"
+                        )
+                    }} <= rules.purchase_holds_days
+                then greatest(ordered.stage_number, rules.loyalty_number)
+                else ordered.stage_number
+            end as stage_number
         from ordered
         cross join rules
+    ),
+
+    held as (
+        select
+            furthest.customer_id,
+            furthest.occurred_on,
+            furthest.has_order,
+            {%- for stage in stages %}
+                furthest.occurred_on
+                + holding.{{ stage }}_holds_days as {{ stage }}_holds_until
+                {{- "," if not loop.last }}
+            {%- endfor %}
+        from furthest
+        inner join holding on furthest.stage_number = holding.stage_number
     ),
 
     following as (
@@ -261,9 +278,15 @@ with
             )
     ),
 
+    -- of what an act holds, only the days that nothing before it holds are added
     placed as (
         select
             following.*,
+            {%- for stage in stages %}
+                greatest(
+                    following.occurred_on - 1, following.{{ stage }}_held_until
+                ) as {{ stage }}_held_from,
+            {%- endfor %}
             greatest(
                 case
                     when following.occurred_on >= {{ this_month }}
@@ -288,12 +311,7 @@ with
                 max({{ stage }}_holds_until) as {{ stage }}_holds_until,
                 sum(
                     greatest(
-                        {{
-                            days_between(
-                                "greatest(occurred_on - 1, " ~ stage ~ "_held_until)",
-                                stage ~ "_holds_until",
-                            )
-                        }},
+                        {{ days_between(stage ~ "_held_from", stage ~ "_holds_until") }},
                         0
                     )
                 ) as {{ stage }}_held_days,

@@ -7,22 +7,67 @@ here: what the marts should hold.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
 
+from light_dbt import light_manifest, lightened
 from nights import PROJECT
 
-from orchestration import dbt, restatement
+from orchestration import dbt
 from orchestration.settings import Settings
 from warehouse import audit, raw_zone, state
-from warehouse.contract import read_contract
+from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
 
 HASH_KEY = "the key of the tests, known to everybody"
 _LAYERS = ("staging", "intermediate", "marts", "audit")
+
+
+@lru_cache(maxsize=1)
+def _contract() -> RawContract:
+    return read_contract(PROJECT)
+
+
+@dataclass
+class Child:
+    """A child process.
+
+    Attributes:
+        pid: Its number.
+        exit_code: How it ended, as `subprocess` says it; None as long as it runs.
+    """
+
+    pid: int
+    exit_code: int | None = None
+
+
+@contextmanager
+def in_child(work: Callable[[], object]) -> Iterator[Child]:
+    """Do something in a child process, which has all that is imported and parsed; wait for it at the end."""
+    child = Child(os.fork())
+    if child.pid == 0:
+        # neither pytest nor hypothesis shall live on in here
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        os._exit(0)
+    try:
+        yield child
+    finally:
+        _, status = os.waitpid(child.pid, 0)
+        child.exit_code = os.waitstatus_to_exitcode(status)
 
 
 class BareWarehouse:
@@ -72,7 +117,6 @@ class BareWarehouse:
     ) -> Night:
         self.place.prepare()
         self._runs += 1
-        manifest = dbt.project().manifest
         basis = state.basis(
             self.place,
             as_of=as_of,
@@ -80,7 +124,11 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
             is_full_refresh=is_full_refresh,
         )
-        fingerprints = dict.fromkeys(restatement.fingerprints(manifest), "{}")
+        fingerprints = {
+            node["name"]: "{}"
+            for node in dbt.project().manifest["nodes"].values()
+            if node["resource_type"] == "model"
+        }
         night = Night(
             run_id=f"night-{self._runs}",
             as_of=as_of,
@@ -94,8 +142,7 @@ class BareWarehouse:
             settings_fingerprint=self.settings.fingerprint(),
         )
         ledger = read_ledger(self.place.staging_file) if basis.last_number else None
-        contract = read_contract(PROJECT)
-        zone = raw_zone.inspect(self.raw, contract, {}, ledger, basis.number, basis.last_number)
+        zone = raw_zone.inspect(self.raw, _contract(), {}, ledger, basis.number, basis.last_number)
         audit.begin(self.place.marts_file, night)
         raw_zone.open_views(self.place.staging_file, zone, HASH_KEY, basis.number)
         arguments = dbt.build_arguments(
@@ -113,8 +160,25 @@ class BareWarehouse:
         )
         if not is_tested:
             arguments += ["--exclude-resource-type", "test"]
-        results = dbt.build(arguments, dbt.project().load(), lambda name, _status, _seconds: on_built(name))
+        with lightened():
+            results = dbt.build(arguments, light_manifest(), lambda name, _status, _seconds: on_built(name))
         failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]
         assert not failures, "\n".join(failures)
         audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)
         return night
+
+    def killed_night(self, as_of: date, *, after_models: int) -> None:
+        """Run a night in a child process that is killed (kill -9) once that many models are built."""
+        built = 0
+
+        def count(_name: str) -> None:
+            nonlocal built
+            built += 1
+            if built > after_models:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with in_child(lambda: self.night(as_of, on_built=count)) as child:
+            pass
+        self._runs += 1
+        # a night of fewer models comes to its end
+        assert child.exit_code in (-signal.SIGKILL, 0)

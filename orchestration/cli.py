@@ -363,6 +363,8 @@ def _start_night(
     Raises:
         Refusal: The day has not ended, there is no raw zone, or the night was not published.
     """
+    if min(day, restate_from or day) < settings_module.FIRST_SNAPSHOT_DATE:
+        raise Refusal(f"Snapshot dates begin at {settings_module.FIRST_SNAPSHOT_DATE}.", WRONG_USAGE)
     if day > settings.last_complete_day():
         raise Refusal(
             f"{day} has not ended in {settings.time_zone}; the latest day to build is "
@@ -448,20 +450,18 @@ def _execute(
     from orchestration.definitions import defs
     from orchestration.defs.schedules import NIGHTLY, night_config
     from orchestration.progress import report_with
+    from orchestration.snapshot_dates import SnapshotDates
 
     report_with(lambda seconds, step, message: _print_progress(console, seconds, step, message))
     job = defs().resolve_job_def(NIGHTLY)
-    config = night_config(
-        as_of=day.isoformat(),
-        full_refresh=full_refresh,
-        restate_from=restate_from.isoformat() if restate_from else None,
-    ) | {"loggers": {"night": {}}}
+    config = night_config(full_refresh=full_refresh) | {"loggers": {"night": {}}}
+    tags = SnapshotDates(day, restate_from).tags()
     with ExitStack() as stack:
         if settings.dagster_home is not None:
             instance = stack.enter_context(dg.DagsterInstance.get())
         else:
             instance = stack.enter_context(dg.DagsterInstance.ephemeral())
-        return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+        return job.execute_in_process(instance=instance, run_config=config, tags=tags, raise_on_error=False)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -105,6 +105,25 @@ def test_layer(manifest: Mapping[str, Any], unique_id: str) -> str:
     return max(layers, key=LAYERS.index, default="staging")
 
 
+def snapshot_grains(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the marts that a night carries on by the month, each with the columns of its grain."""
+    nodes: Mapping[str, Any] = manifest["nodes"]
+    monthly = {
+        unique_id: node["name"]
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "model"
+        and layer_of(node) == "marts"
+        and (node["config"]["meta"].get("restated") or {}).get("unit") == "month"
+    }
+    return {
+        monthly[node["attached_node"]]: tuple(node["test_metadata"]["kwargs"]["columns"])
+        for node in nodes.values()
+        if node["resource_type"] == "test"
+        and node.get("attached_node") in monthly
+        and node["test_metadata"]["name"] == "unique_grain"
+    }
+
+
 def selection(step: str) -> list[str]:
     """Return what dbt selects for all of a step.
 
@@ -184,7 +203,7 @@ def build_arguments(
     return [
         "--log-level",
         "none",
-        # what became of every model stands in audit.model_runs; a log nobody reads costs a tenth of a quiet night
+        # what became of every model stands in audit.model_runs; a log costs a tenth of a quiet night
         "--log-level-file",
         "none",
         "--log-path",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
 
 _STATUS_WIDTH = 18
+_NAMES_SHOWN = 2
 
 
 def show_summary(
@@ -43,6 +44,7 @@ def show_summary(
         )
     )
     _show_held_back(console, warehouse)
+    _show_restated(console, warehouse, outcome.run_id)
     console.print(_checks_table(warehouse, outcome.run_id))
     console.print(_steps_table(outcome, seconds, sum(layer.seconds for layer in layers)))
     for fact in summary.facts(warehouse.published):
@@ -138,6 +140,26 @@ def _show_held_back(console: Console, warehouse: Warehouse) -> None:
     if rows:
         title = "Raw rows held back  (audit.quarantine names each)"
         console.print(_table(title, ("table", "rule broken", "rows"), rows))
+
+
+def _show_restated(console: Console, warehouse: Warehouse, run_id: str) -> None:
+    """Print what a night has built anew and why, and which closed snapshots have changed."""
+    anew = summary.built_anew(warehouse.published, run_id)
+    if anew:
+        title = "Built anew  (audit.model_runs names each)"
+        rows = [(why, models, _shortened(names)) for why, models, names in anew]
+        console.print(_table(title, ("because of", "models", "namely"), rows))
+    changes = summary.snapshot_changes(warehouse.published, run_id)
+    if changes:
+        title = "Closed snapshots that say something else now  (audit.snapshot_changes names each)"
+        console.print(_table(title, ("table", "customers", "first", "last"), changes))
+
+
+def _shortened(names: str) -> str:
+    """Return the first of many names."""
+    listed = names.split(", ")
+    more = len(listed) - _NAMES_SHOWN
+    return names if more <= 0 else f"{', '.join(listed[:_NAMES_SHOWN])} and {more} more"
 
 
 def _checks_table(warehouse: Warehouse, run_id: str) -> Table:

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from orchestration import dbt, restatement
+from orchestration import dbt, restatement, snapshot_dates
 from orchestration.restatement import Fingerprint, Restatement
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, from_environment
-from warehouse import audit, lock, state
+from warehouse import audit, lock, snapshot_changes, state
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
 from warehouse.raw_zone import RawZoneError
+from warehouse.snapshot_changes import SnapshotModel
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -48,6 +49,7 @@ class _Session:
     is_begun: bool = False
     is_published: bool = False
     failures: dict[str, str] = field(default_factory=dict)
+    steps: set[str] = field(default_factory=set)
 
 
 class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -56,19 +58,19 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     Nothing happens before the first step: Dagster also makes resources to look at a run that is over.
 
     Attributes:
-        as_of: Business day to build, `YYYY-MM-DD`; the last complete one when absent.
+        as_of: Business day to build, `YYYY-MM-DD`, for a run without a partition; the last complete one when
+            absent.
         full_refresh: Build incremental tables anew.
-        restate_from: First business day to build again, `YYYY-MM-DD`; only what is unknown when absent.
         wait_seconds: How long to wait for another writer; the configured time when absent.
     """
 
     as_of: str | None = None
     full_refresh: bool = False
-    restate_from: str | None = None
     wait_seconds: float | None = None
 
     _run_id: str = PrivateAttr()
     _command: str = PrivateAttr()
+    _tags: Mapping[str, str] = PrivateAttr()
     _log: Callable[[str], None] = PrivateAttr()
     _held: ExitStack = PrivateAttr()
     _session: _Session | None = PrivateAttr(default=None)
@@ -116,6 +118,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise SettingsError("A night is part of a run; launch the job `nightly`.")
         self._run_id = context.run.run_id
         self._command = f"dagster, job {context.run.job_name}"
+        self._tags = context.run.tags
         self._log = context.log.info
         with ExitStack() as held:
             self._held = held
@@ -132,6 +135,36 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._opened.night = replace(self.night, settings_fingerprint=self.settings.fingerprint())
         audit.begin(self.warehouse.marts_file, self.night, "; ".join(self.restatement.reasons) or None)
         self._opened.is_begun = True
+
+    def require(self, steps: Collection[str]) -> None:
+        """Refuse to go on when this run has not gone through other steps.
+
+        Args:
+            steps: Names of steps.
+
+        Raises:
+            dagster.Failure: Somebody picked assets, or repeated only the last steps of another run: what
+                stands in the build files is not what a night of this day would leave.
+        """
+        missing = [step for step in steps if step not in self._opened.steps]
+        if missing:
+            raise dg.Failure(
+                description=f"Only a whole night is published, and this run is without {', '.join(missing)}; "
+                "launch the job `nightly`.",
+                allow_retries=False,
+            )
+
+    def record_snapshot_changes(self) -> Mapping[str, int]:
+        """Write down which closed snapshots will change for readers; return the customers by model."""
+        everything = None if self.night.basis.last_number else self.night.basis.reason
+        return snapshot_changes.record(
+            self.warehouse,
+            self.night,
+            [
+                SnapshotModel(name, key, everything or self.restatement.why(name))
+                for name, key in sorted(dbt.snapshot_grains(dbt.project().manifest).items())
+            ],
+        )
 
     def succeed(self, published_at: datetime) -> None:
         """Record that the last gate is passed: the next night builds on this one."""
@@ -169,6 +202,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise failure from error
         else:
             self._opened.failures.pop(name, None)
+            self._opened.steps.add(name)
 
     @property
     def _opened(self) -> _Session:
@@ -179,7 +213,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _open(self) -> _Session:
         settings = from_environment()
         settings.apply()
-        day = date.fromisoformat(self.as_of) if self.as_of else settings.last_complete_day()
+        dates = snapshot_dates.of_run(self._tags, settings, self.as_of)
         warehouse = Warehouse(settings.warehouse)
         wait = settings.lock_wait_seconds if self.wait_seconds is None else self.wait_seconds
         held = self._held.enter_context(
@@ -187,7 +221,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 warehouse.lock,
                 run_id=self._run_id,
                 command=self._command,
-                as_of=day.isoformat(),
+                as_of=dates.last.isoformat(),
                 wait_seconds=wait,
                 on_wait=lambda holder: self._log(
                     f"waiting up to {wait:.0f} s for {holder or 'another writer'}"
@@ -198,11 +232,11 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         manifest = dbt.project().manifest
         basis = state.basis(
             warehouse,
-            as_of=day,
+            as_of=dates.last,
             business_time_zone=settings.time_zone,
             settings_fingerprint=settings.fingerprint(),
             is_full_refresh=self.full_refresh,
-            restate_from=date.fromisoformat(self.restate_from) if self.restate_from else None,
+            restate_from=dates.restate_from,
         )
         fingerprints = restatement.fingerprints(manifest)
         anew = Restatement()
@@ -216,7 +250,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._log(f"{len(anew.models)} models are built anew: {'; '.join(anew.reasons)}")
         night = Night(
             run_id=self._run_id,
-            as_of=day,
+            as_of=dates.last,
             started_at=utc_now(),
             is_full_refresh=self.full_refresh,
             business_time_zone=settings.time_zone,

@@ -47,6 +47,7 @@ _ANY_THRESHOLD = re.compile(r"\bthreshold(?:_literal)?\(")
 _NIGHT_OR_NOT = "builds_on_last_night"
 _OWN_PARTS = ("SQL", "columns")
 _TOLD_MODELS = 3
+BUILT_ALONG = "needed whole by others that are"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,10 @@ class Restatement:
     models: tuple[str, ...] = ()
     causes: Mapping[str, str] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+
+    def why(self, model: str) -> str | None:
+        """Return why a model is built anew, in words; None when it is not."""
+        return self.causes.get(model, BUILT_ALONG) if model in self.models else None
 
 
 def named_thresholds(code: Code, rows: Sequence[Row]) -> Rows:

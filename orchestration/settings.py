@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "ENGAGEMENT_"
+# Dagster's calendar of snapshot dates begins here: before any customer data that a company is likely to have.
+FIRST_SNAPSHOT_DATE = date(1990, 1, 1)
 
 # Packages that would phone home are told not to; whoever wants their telemetry can still say so.
 SILENT_TELEMETRY: Mapping[str, str] = {

@@ -52,6 +52,7 @@ class ModelRun:
         seconds: Time that the engine took.
         row_count: Rows of the table afterwards; `None` for a view.
         message: What the engine said.
+        restated: Why a night that builds on another built it anew; `None` when it did not.
     """
 
     layer: str
@@ -62,6 +63,7 @@ class ModelRun:
     seconds: float
     row_count: int | None
     message: str
+    restated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,9 @@ MODEL_RUNS = Table(
         Column("seconds", "double", "How long the engine took."),
         Column("row_count", "bigint", "Rows of the table afterwards; null for a view."),
         Column("message", "varchar", "What the engine said."),
+        Column(
+            "restated", "varchar", "Why a night that builds on another built it anew; null when it did not."
+        ),
     ),
 )
 CHECK_RESULTS = Table(
@@ -225,7 +230,36 @@ MODEL_VERSIONS = Table(
         ),
     ),
 )
-TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS, MODEL_VERSIONS)
+SNAPSHOT_CHANGES = Table(
+    "snapshot_changes",
+    "What a night has changed in snapshots that were closed when the night before was published: one row per"
+    " customer, part and columns for every run of months that follow on one another.",
+    (
+        Column("run_id", "varchar", "The night, see runs; what it had read stands in source_loads."),
+        Column("model_name", "varchar", "The mart."),
+        Column(
+            "customer_id",
+            "varchar",
+            "Customer; null where a model was built anew and so many changed that they are only counted.",
+        ),
+        Column("part", "varchar", "Context or channel of the row, in marts that have one; null otherwise."),
+        Column("first_snapshot_date", "date", "First month's end that changed."),
+        Column("last_snapshot_date", "date", "Last one; all between changed, too."),
+        Column("change", "varchar", "changed, added or removed (the row as a whole)."),
+        Column(
+            "changed_columns",
+            "varchar",
+            "Columns that say something else now, comma separated; null for rows added or removed.",
+        ),
+        Column("customers", "bigint", "Customers that the row stands for; 1 where it names one."),
+        Column(
+            "causes",
+            "varchar",
+            "Raw tables whose rows restated the customer, and how; or why the model was built anew.",
+        ),
+    ),
+)
+TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS, MODEL_VERSIONS, SNAPSHOT_CHANGES)
 
 
 def begin(path: Path, night: Night, restated: str | None = None) -> None:
@@ -353,6 +387,7 @@ def record_model_runs(path: Path, run_id: str, runs: Iterable[ModelRun]) -> None
             run.seconds,
             run.row_count,
             run.message,
+            run.restated,
         ]
         for run in runs
     ]

@@ -249,6 +249,36 @@ def held_back(file: Path) -> list[tuple[str, str, int]]:
         ).fetchall()
 
 
+def built_anew(file: Path, run_id: str) -> list[tuple[str, int, str]]:
+    """Return what a night that builds on another built anew: why, how many models, and their names."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return connection.execute(
+            """
+            select restated, count(*), string_agg(model_name, ', ' order by model_name)
+            from audit.model_runs where run_id = ? and restated is not null
+            group by restated order by count(*) desc, restated
+            """,
+            [run_id],
+        ).fetchall()
+
+
+def snapshot_changes(file: Path, run_id: str) -> list[tuple[str, int, date, date]]:
+    """Return which closed snapshots a night has changed: mart, customers, first and last month's end.
+
+    Where customers are only counted, they are those of the month's end at which most have changed.
+    """
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return connection.execute(
+            """
+            select
+                model_name, greatest(count(distinct customer_id), max(customers)),
+                min(first_snapshot_date), max(last_snapshot_date)
+            from audit.snapshot_changes where run_id = ? group by model_name order by model_name
+            """,
+            [run_id],
+        ).fetchall()
+
+
 def broken_checks(file: Path, run_id: str) -> list[tuple[str, str, str, str, int | None, str]]:
     """Return the checks of a night that did not hold: layer, table, expectation, column, rows, severity."""
     with duckdb.connect(str(file), read_only=True) as connection:

@@ -12,13 +12,16 @@ import dagster as dg
 from orchestration import dbt
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from orchestration.settings import Settings, from_environment
+from orchestration.snapshot_dates import ONE_RUN, partitions
 from warehouse.night import utc_now
 from warehouse.publication import publish
+from warehouse.snapshot_changes import UnreadablePublicationError
 
 PUBLISHED = dg.AssetKey(["published", "engagement"])
 # A night is expected to have published this long after its tick.
 GRACE = timedelta(hours=4)
 _EVERY_DAY = ["*", "*", "*"]
+_STEPS_BEFORE = ("raw", *dbt.STEPS)
 
 
 def freshness(settings: Settings) -> dg.FreshnessPolicy | None:
@@ -42,7 +45,8 @@ def freshness(settings: Settings) -> dg.FreshnessPolicy | None:
 
 
 def published_asset() -> dg.AssetsDefinition:
-    """Return the published file as an asset."""
+    """Return the published file as an asset, partitioned by snapshot date."""
+    settings = from_environment()
 
     @dg.multi_asset(
         name="published",
@@ -52,15 +56,20 @@ def published_asset() -> dg.AssetsDefinition:
                 group_name="published",
                 deps=_everything_readers_see(),
                 kinds={"duckdb"},
-                description="engagement.duckdb: schemas marts and audit, replaced whole after the last gate.",
-                freshness_policy=freshness(from_environment()),
+                description="engagement.duckdb: schemas marts and audit, replaced whole after the last gate. "
+                "A partition was given to readers as of that day; readers see the last one that was.",
+                freshness_policy=freshness(settings),
+                partitions_def=partitions(settings),
             )
         ],
+        backfill_policy=ONE_RUN,
         retry_policy=INFRASTRUCTURE_RETRIES,
     )
     def published(context: dg.AssetExecutionContext, night: NightResource) -> dg.MaterializeResult[Any]:
         with night.step("published"):
+            night.require(_STEPS_BEFORE)
             night.begin()
+            _record_snapshot_changes(context, night)
             published_at = utc_now()
             # Before the copy: readers shall find the run that they are looking at.
             night.succeed(published_at)
@@ -78,6 +87,18 @@ def published_asset() -> dg.AssetsDefinition:
         )
 
     return published
+
+
+def _record_snapshot_changes(context: dg.AssetExecutionContext, night: NightResource) -> None:
+    """Record what changes for readers while there is still something to compare with."""
+    try:
+        changes = night.record_snapshot_changes()
+    except UnreadablePublicationError as error:
+        # a night mends a damaged file by taking its place
+        context.log.warning(f"changes of closed snapshots cannot be told: {error}")
+        return
+    for model, customers in changes.items():
+        context.log.info(f"{model}: closed snapshots of {customers:,} customers have changed")
 
 
 def _everything_readers_see() -> list[dg.AssetKey]:

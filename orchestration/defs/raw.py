@@ -12,6 +12,7 @@ from loaders import complete_journey
 from orchestration import dbt
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from orchestration.settings import PROJECT_ROOT, from_environment
+from orchestration.snapshot_dates import ONE_RUN
 from warehouse import audit, raw_zone
 from warehouse.contract import read_contract
 from warehouse.ledger import read_ledger
@@ -56,6 +57,7 @@ def raw_assets() -> dg.AssetsDefinition:
             for name, source in sorted(sources.items())
         ],
         can_subset=True,
+        backfill_policy=ONE_RUN,
         retry_policy=INFRASTRUCTURE_RETRIES,
     )
     def raw(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[Any]:

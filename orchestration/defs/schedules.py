@@ -10,27 +10,13 @@ from orchestration.settings import Settings, from_environment
 NIGHTLY = "nightly"
 
 
-def night_config(
-    *,
-    as_of: str,
-    full_refresh: bool = False,
-    restate_from: str | None = None,
-    wait_seconds: float | None = None,
-) -> dict[str, dict[str, object]]:
-    """Return the run configuration of a night.
+def night_config(*, full_refresh: bool = False) -> dict[str, dict[str, object]]:
+    """Return the run configuration of a night; its snapshot date is the run's partition.
 
     Args:
-        as_of: Business day to build, `YYYY-MM-DD`.
         full_refresh: Build incremental tables anew.
-        restate_from: First business day to build again; only what is unknown when absent.
-        wait_seconds: How long to wait for another writer; the configured time when absent.
     """
-    config: dict[str, object] = {"as_of": as_of, "full_refresh": full_refresh}
-    if restate_from is not None:
-        config["restate_from"] = restate_from
-    if wait_seconds is not None:
-        config["wait_seconds"] = wait_seconds
-    return {"resources": {"night": {"config": config}}}
+    return {"resources": {"night": {"config": {"full_refresh": full_refresh}}}}
 
 
 def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -38,7 +24,9 @@ def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
     job = dg.define_asset_job(
         NIGHTLY,
         selection=dg.AssetSelection.all() - dg.AssetSelection.groups("landing"),
-        description="Raw zone to published file, gated; landing is the loaders' own affair.",
+        description="Raw zone to published file, gated, as of a day; landing is the loaders' own affair.",
+        # a night is repeated whole: what its first steps know, later ones build on
+        tags={"dagster/retry_strategy": "ALL_STEPS"},
     )
 
     @dg.schedule(
@@ -52,7 +40,7 @@ def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         ticked_at = context.scheduled_execution_time.astimezone(ZoneInfo(settings.time_zone))
         as_of = (ticked_at.date() - timedelta(days=1)).isoformat()
-        return dg.RunRequest(run_config=night_config(as_of=as_of), tags={"as_of": as_of})
+        return dg.RunRequest(partition_key=as_of, tags={"as_of": as_of})
 
     return nightly
 

@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from orchestration import dbt
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
+from orchestration.snapshot_dates import ONE_RUN
 from warehouse import audit
 from warehouse.summary import TableName, count_rows
 
@@ -63,6 +64,7 @@ def layer_assets(step: str) -> dg.AssetsDefinition:
         select=" ".join(dbt.selection(step)),
         name=step,
         dagster_dbt_translator=LayerTranslator(),
+        backfill_policy=ONE_RUN,
         retry_policy=INFRASTRUCTURE_RETRIES,
     )
     def build(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[Any]:
@@ -146,6 +148,7 @@ def _record(
                 seconds=result.seconds,
                 row_count=rows.get(result.unique_id),
                 message=result.message,
+                restated=night.restatement.why(result.name),
             )
             for result in results
             if not result.is_test

@@ -165,9 +165,7 @@ def histories(draw: st.DrawFn, nights: tuple[int, int] = (3, 6), are_killed: boo
             Arrival(table, draw_row(setting, table, index), night_of(setting, table, index), index % 3)
             for table, index in sorted(chosen)
         ],
-        tamperings=draw(
-            st.lists(st.builds(Tampering, later, st.integers(0, 60), st.booleans()), max_size=2)
-        ),
+        tamperings=draw(st.lists(st.builds(Tampering, later, st.integers(0, 60), st.booleans()), max_size=2)),
         repeated=draw(st.lists(st.integers(0, len(snapshots) - 1), max_size=1)),
         killed=draw(kills) if are_killed else {},
         time_zone=setting.time_zone,

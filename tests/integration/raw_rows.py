@@ -1,8 +1,8 @@
 """Draws raw rows of every table of the contract, from small alphabets: everything collides with everything.
 
 What a row says follows from its table, its index and the seed alone: leaving one out changes no other, so
-that a failing history can be made smaller row by row. What does NOT belong here: when rows arrive, and in which
-files (`histories`).
+that a failing history can be made smaller row by row. What does NOT belong here: when rows
+arrive, and in which files (`histories`).
 """
 
 from __future__ import annotations

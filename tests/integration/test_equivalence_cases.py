@@ -1,7 +1,7 @@
 """What can change what was already built, one case at a time: a second night equals a full refresh.
 
-All cases start from one small first night, `BASE`. When a history of `test_equivalence` fails, the case that it
-comes down to belongs here. Rows are written as `table key [time] column=value ...`.
+All cases start from one small first night, `BASE`. When a history of `test_equivalence` fails, the case that
+it comes down to belongs here. Rows are written as `table key [time] column=value ...`.
 """
 
 from __future__ import annotations

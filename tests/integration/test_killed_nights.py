@@ -1,4 +1,4 @@
-"""Nights that are killed (kill -9) at any time: readers keep the last one, and the next run mends everything."""
+"""Nights that are killed (kill -9) at any time: readers keep the last one, and the next run mends all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,17 @@ def arrived(sample_raw: Path, tmp_path: Path) -> Path:
 def _start(raw: Path, warehouse: Path) -> subprocess.Popen[bytes]:
     """Start a night in a process group of its own, as a scheduler would."""
     engagement = Path(sys.executable).with_name("engagement")
-    arguments = ("nightly", "--raw", raw, "--warehouse", warehouse, "--as-of", SAMPLE_END, "--timezone", "UTC")
+    arguments = (
+        "nightly",
+        "--raw",
+        raw,
+        "--warehouse",
+        warehouse,
+        "--as-of",
+        SAMPLE_END,
+        "--timezone",
+        "UTC",
+    )
     return subprocess.Popen(
         [engagement, *(str(argument) for argument in arguments)],
         stdout=subprocess.DEVNULL,

@@ -35,8 +35,9 @@ PATIENCE_SECONDS = 600
 def test_a_tick_is_for_the_business_day_that_has_ended(zone: str, tick: datetime, as_of: str):
     schedule = nightly_schedule(Settings(time_zone=zone))
     context = dg.build_schedule_context(scheduled_execution_time=tick)
-    request = schedule.evaluate_tick(context).run_requests[0]
-    assert request.run_config["resources"]["night"]["config"]["as_of"] == as_of
+    request = schedule(context)
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == as_of
     assert request.tags["as_of"] == as_of
 
 
@@ -95,7 +96,7 @@ def test_a_daemon_runs_a_night_by_itself_and_publishes(tmp_path: Path):
                 time.sleep(0.5)
             assert done[-1].job_name == NIGHTLY
             assert done[-1].tags["dagster/schedule_name"] == NIGHTLY
-            assert done[-1].tags["as_of"] == as_of.isoformat()
+            assert done[-1].tags["as_of"] == done[-1].tags["dagster/partition"] == as_of.isoformat()
     finally:
         os.killpg(server.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
 """A real grocer's 2017 in weekly nights: after 52 of them, what one full refresh of the year makes.
 
-Every week brings its own files; one order in fifty comes five weeks late. Nights without Great Expectations and
-publication, so that the year takes minutes.
+Every week brings its own files; one order in fifty comes five weeks late. Nights without Great Expectations
+and publication, so that the year takes minutes.
 """
 
 from collections.abc import Iterator

@@ -63,6 +63,26 @@ def test_a_gate_itself_is_waited_for(upstream: dict[str, set[str]], layer: str, 
     assert f"gate_{layer}" in upstream[next_step]
 
 
+def test_what_readers_see_is_partitioned_by_day_and_the_tables_behind_it_are_not(definitions: dg.Definitions):
+    graph = definitions.resolve_asset_graph()
+    partitioned = {key: graph.get(key).partitions_def for key in graph.materializable_asset_keys}
+    days = partitioned.pop(dg.AssetKey(["published", "engagement"]))
+    assert isinstance(days, dg.DailyPartitionsDefinition)
+    assert set(partitioned.values()) == {None}
+    assert definitions.resolve_job_def(NIGHTLY).partitions_def == days
+
+
+def test_a_range_of_days_is_one_run(definitions: dg.Definitions):
+    # `dg launch --partition-range` refuses a job with any asset that does not say so.
+    layer = definitions.resolve_job_def(NIGHTLY).asset_layer
+    policies = {layer.get(key).backfill_policy for key in layer.executable_asset_keys}
+    assert policies == {dg.BackfillPolicy.single_run()}
+
+
+def test_a_night_that_dagster_tries_again_is_tried_whole(definitions: dg.Definitions):
+    assert definitions.resolve_job_def(NIGHTLY).tags["dagster/retry_strategy"] == "ALL_STEPS"
+
+
 def test_every_check_of_a_gate_blocks(definitions: dg.Definitions):
     gates = [spec for checks in definitions.asset_checks or [] for spec in checks.check_specs]
     assert gates

@@ -126,23 +126,33 @@ with
             anti join changed_feeds on feeds.channel = changed_feeds.channel
         ),
 
+        first_feeds as (
+            select min(feeds.covered_from) as covered_from from {{ feeds }} as feeds
+        ),
+
+        -- between what was the first start and what is; a killed night may have logged
+        -- others on the way, so the latest one that was stored counts
         coverage as (
             select
                 min(changed_feeds.covered_from) as least_from,
-                coalesce(
-                    greatest(
-                        max(unchanged_feeds.covered_from),
-                        max(
-                            case
-                                when changed_feeds.was_stored
-                                then changed_feeds.covered_from
-                            end
-                        )
+                greatest(
+                    coalesce(
+                        least(
+                            max(
+                                case
+                                    when changed_feeds.was_stored
+                                    then changed_feeds.covered_from
+                                end
+                            ),
+                            max(unchanged_feeds.covered_from)
+                        ),
+                        {{ known_until() }}
                     ),
-                    {{ known_until() }}
+                    coalesce(max(first_feeds.covered_from), {{ known_until() }})
                 ) as greatest_from
             from changed_feeds
             cross join unchanged_feeds
+            cross join first_feeds
             where
                 changed_feeds.covered_from <= unchanged_feeds.covered_from
                 or unchanged_feeds.covered_from is null
@@ -205,7 +215,8 @@ with
             from few_gaps
             inner join
                 changed_gaps
-                on few_gaps.first_active_on <= last_day(changed_gaps.month_start)
+                on few_gaps.first_active_on
+                < {{ add_months("changed_gaps.month_start", "2") }}
                 and coalesce(few_gaps.third_active_on, {{ as_of() }})
                 >= changed_gaps.month_start
         ),

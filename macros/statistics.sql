@@ -1,8 +1,11 @@
 {#- Statistics that no engine has built in. -#}
-{#- Bound of the Wilson score interval of a share (0-1) observed in `trials` trials; null without trials.
+{#- Bound of the Wilson score interval of a share (0-1) observed in `trials` trials; null without trials. Where the bound is
+    the share itself (none, or all), it is given as such: rounding would rank customers who are equal.
     Source: Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference. -#}
 {% macro wilson_bound(share, trials, z, upper) -%}
     case
+        when {{ trials }} > 0 and {{ share }} = {{ "1" if upper else "0" }}
+        then cast({{ share }} as double)
         when {{ trials }} > 0
         then
             (

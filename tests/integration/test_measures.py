@@ -4,15 +4,18 @@ Few customers, few instants, three years: ties, touches at the very instant of a
 daylight saving days, long silences and merged windows all come up.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import customers_reference
 import measures_reference as reference
 import pytest
 from compiled_models import CompiledModels
+from customers_reference import Deed
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from measures_reference import Act, Touch, World
@@ -284,6 +287,7 @@ def test_marts_equal_the_definitions(
             (column,),
             {key: {(part,): row for part, row in measures(world, *key).items()} for key in _keys(world)},
         )
+    _compare_customers(models, world)
 
 
 def _keys(world: World) -> list[tuple[str, date]]:
@@ -323,6 +327,52 @@ def _compare(
         assert found[key]["is_current"] == (key[1] == AS_OF)
         for name, value in measures.items():
             assert _equal(found[key][name], value), (fact, key, name, found[key][name], value)
+
+
+def _compare_customers(models: CompiledModels, world: World) -> None:
+    """Score, tier and journey of the current snapshot."""
+    rows = {
+        row["customer_id"]: row for row in models.rows("select * from engagement.marts.customer_engagement")
+    }
+    current = [customer for customer, snapshot in _keys(world) if snapshot == AS_OF]
+    assert rows.keys() == set(current)
+    measures: dict[str, dict[str, Any]] = {}
+    for customer in current:
+        of_contexts = reference.contexts(world, customer, AS_OF).values()
+        of_channels = reference.volumes(world, customer, AS_OF).values()
+        longevity = reference.longevity(world, customer, AS_OF)
+        measures[customer] = {
+            "tenure_days": longevity["tenure_days"],
+            "longevity": longevity["active_months"],
+            "proactiveness": reference.proactiveness(world, customer, AS_OF)["proactive_share_lower"],
+            "frequency": reference.frequency(world, customer, AS_OF)["active_days_90"],
+            "context": 1 - next(row["promotion_share"] for row in of_contexts),
+            "volume": sum(row["weighted_interactions_to_date"] for row in of_channels),
+        }
+    for customer, wanted in customers_reference.scores(measures).items():
+        for name, value in wanted.items():
+            assert _equal(rows[customer][name], value), (customer, name, rows[customer][name], value)
+        deeds = [
+            Deed(
+                world.day(act.at),
+                act.type,
+                is_order=act.id.startswith("orders:"),
+                is_cancelled=act.cancelled_at is not None,
+                is_system=act.is_system,
+            )
+            for act in world.by_customer[customer]
+        ]
+        told = (rows[customer]["tier"], rows[customer]["tier_acts"], rows[customer]["tier_act_types"])
+        assert told == customers_reference.tier(deeds, AS_OF)
+        touched_on = [world.day(touch.at) for touch in world.touches if touch.customer == customer]
+        walked = customers_reference.journey(deeds, touched_on, AS_OF)
+        stays = models.rows(
+            "select journey_stage, reached_on, days_in_stage, times_dropped_back, is_held, is_current_stage"
+            f" from engagement.marts.fct_customer_journey where customer_id = '{customer}'"
+        )
+        assert {tuple(stay.values()) for stay in stays} == {
+            (stage, *dataclasses.astuple(stay)) for stage, stay in walked.items()
+        }
 
 
 def _equal(found: Any, expected: Any) -> bool:

@@ -144,6 +144,10 @@ def _generate_series(upper_bound: int) -> str:
     return f"select {upper_bound} as generated_number"
 
 
+def _listagg(measure: str, delimiter_text: str, order_by_clause: str) -> str:
+    return f"string_agg({measure}, {delimiter_text} {order_by_clause})"
+
+
 adapter = SimpleNamespace(
     dispatch=_dispatch,
     get_relation=lambda database, schema, identifier: identifier,
@@ -158,4 +162,5 @@ dbt = SimpleNamespace(
     datediff=_datediff,
     dateadd=_dateadd,
     generate_series=_generate_series,
+    listagg=_listagg,
 )

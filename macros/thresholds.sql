@@ -20,3 +20,13 @@
     {%- endif -%}
     {{ return(threshold(name)) }}
 {%- endmacro %}
+
+{#- The longest window of a seed with a column window_days, as a literal where the seed can be read. -#}
+{% macro longest_window_days(seed_name) -%}
+    {%- set seed = ref(seed_name) -%}
+    {%- set query = "select max(window_days) from " ~ seed -%}
+    {%- if execute and seed.schema and load_relation(seed) is not none -%}
+        {{ return(run_query(query).columns[0].values()[0] | string) }}
+    {%- endif -%}
+    {{ return("(" ~ query ~ ")") }}
+{%- endmacro %}

@@ -91,6 +91,7 @@ select
     four_i,
     jakobson_function,
     engagement_stage,
+    journey_stage,
     taxonomy_version
 from seed('interaction_types')
 where route = 'interaction';

@@ -260,6 +260,17 @@ def good_marts(warehouse: Path) -> None:
             "snapshot_date": "2024-01-03", "feature": "visits_to_date", "outcome": "revenue",
             "segmentation": segmentation, "segment": segment, "customers": 1, "outcome_total": 20,
         } for segmentation, segment in (("all", "all"), ("quintile", "3")))),
+        *insertions("customer_engagement", {
+            "customer_id": "ada", "snapshot_date": snapshot, "score": 50, "longevity_contribution": 20,
+            "frequency_contribution": 30, "longevity_percentile": 0.5, "frequency_percentile": 0.5,
+            "weight_coverage": 1, "interactions_365": 3, "interaction_acts_365": 3, "involvement_acts_365": 0,
+            "intimacy_acts_365": 0, "influence_acts_365": 0, "conative_acts_365": 3, "emotional_acts_365": 0,
+            "cognitive_acts_365": 0, "explanation": "Score 50.0 of 100.",
+        }),
+        *insertions("fct_customer_journey", *({
+            "customer_id": "ada", "snapshot_date": snapshot, "journey_stage": stage, "reached_on": days[0],
+            "days_in_stage": in_stage, "times_dropped_back": 0, "is_current_stage": in_stage > 0,
+        } for stage, in_stage in (("awareness", 0), ("purchase", 21)))),
         *insertions("dim_customers", {"customer_id": "ada", "identifiers": 2}),
         *insertions("dim_dates", {"date_on": "2024-01-01"}, {"date_on": "2024-01-02"}),
     )  # fmt: skip
@@ -602,6 +613,21 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_engagement_outcomes", "spearman"),
         ("fct_engagement_outcomes", "expect_no_purchases_to_foretell_revenue"),
         ("fct_engagement_outcomes", "expect_quintiles_to_add_up_to_everybody"),
+    ],
+    "update >customer_engagement set score = 101, weight_coverage = 1.1, longevity_percentile = 1, "
+    "conative_acts_365 = 4, explanation = null": [
+        ("customer_engagement", "score"),
+        ("customer_engagement", "weight_coverage"),
+        ("customer_engagement", "expect_contributions_to_add_up_to_the_score"),
+        ("customer_engagement", "expect_percentiles_above_nought_and_below_one"),
+        ("customer_engagement", "expect_no_more_acts_of_a_kind_than_interactions"),
+        ("customer_engagement", "expect_every_current_customer_once_with_an_explanation"),
+    ],
+    "update >fct_customer_journey set days_in_stage = -1, times_dropped_back = -1, is_current_stage = true": [
+        ("fct_customer_journey", "days_in_stage"),
+        ("fct_customer_journey", "times_dropped_back"),
+        ("fct_customer_journey", "expect_stages_to_add_up_to_the_days_since_awareness"),
+        ("fct_customer_journey", "expect_one_current_stage_of_every_customer"),
     ],
     "insert into >dim_customers (customer_id, identifiers) values ('nobody', 0), ('everybody', 6000)": [
         ("dim_customers", "identifiers"),

@@ -88,7 +88,7 @@ def misnamed_models(models: Iterable[Model]) -> Iterator[str]:
         pattern = {
             "staging": rf"(?:base|stg)_{model.folder}__[a-z][a-z_]*",
             "intermediate": rf"int_{model.folder}__[a-z][a-z_]*",
-            "marts": r"(?:dim|fct)_[a-z][a-z_]*",
+            "marts": r"(?:dim|fct)_[a-z][a-z_]*|customer_engagement",
             "audit": r"[a-z][a-z_]*",
         }.get(model.layer)
         if pattern is None:

@@ -16,6 +16,7 @@ with
             four_i,
             jakobson_function,
             engagement_stage,
+            journey_stage,
             taxonomy_version
         from types
     )

@@ -81,7 +81,7 @@ with
 
     types as (
         select interaction_type, max(weight) as weight
-        from {{ ref("dim_interaction_types") }}
+        from {{ ref("interaction_types") }}
         group by interaction_type
     ),
 

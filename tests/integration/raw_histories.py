@@ -135,7 +135,9 @@ class _Night:
                 {
                     "event_id": self._key("w", 40),
                     "platform": self._one("web", "app", None),
-                    "event_name": self._one("page_view", "product_view", "search", "form_submit", "nonsense"),
+                    "event_name": self._one(
+                        "page_view", "product_view", "search", "add_to_cart", "form_submit", "nonsense"
+                    ),
                     "occurred_at": self._time(),
                     "engaged_seconds": self._one(None, 0.1, 3.3, 20, 7.7),
                     "campaign_id": self._one(None, None, None, None, "k1", "k2"),
@@ -229,6 +231,7 @@ class _Night:
                 "support_tickets",
                 {
                     "ticket_id": self._key("t", 8),
+                    "ticket_type": self._one(None, "question", "complaint"),
                     "created_by": self._one("customer", "customer", "agent", "system"),
                     "created_at": self._text(created),
                     "solved_at": self._one(None, self._text(created + timedelta(days=self._one(0, 2, 20)))),
@@ -261,8 +264,8 @@ class _Night:
             },
             "reviews": lambda: {
                 "review_id": self._key("v", 6),
-                "rating": 4,
-                "rating_max": 5,
+                "rating": self._one(1, 3, 4),
+                "rating_max": self._one(None, 5, 7),
                 "has_text": self._one(None, True),
                 "is_invited": self._one(None, True),
                 "created_at": self._time(),
@@ -270,16 +273,19 @@ class _Night:
             },
             "loyalty_events": lambda: {
                 "event_id": self._key("l", 8),
-                "event_name": self._one("enrolled", "points_earned", "points_redeemed"),
-                "points": 5,
+                "event_name": self._one("enrolled", "points_earned", "points_redeemed", "left"),
+                "points": self._one(None, 5, 700),
                 "occurred_at": self._time(),
                 **self._names("customer_ref", "email"),
                 "loyalty_id": f"L{self.random.randrange(self.people)}",
             },
             "survey_responses": lambda: {
                 "response_id": self._key("y", 6),
-                "metric": "nps",
-                "score": self._one(3, 9),
+                "survey_id": self._one(None, "n1", "n2"),
+                "metric": self._one("nps", "nps", "csat", "ces"),
+                "score": self._one(3, 4.5, 7, 9),
+                "scale_max": self._one(None, None, 10),
+                "higher_is_better": self._one(None, None, False),
                 "invited_at": self._one(None, self._time()),
                 "responded_at": self._time(),
                 **self._names("customer_ref", "email"),
@@ -346,7 +352,7 @@ class _Night:
 
     def _reference(self) -> Iterator[tuple[str, Row]]:
         if self.random.random() < 0.5:
-            purpose = self._one("promotional", "informational", "transactional")
+            purpose = self._one("promotional", "informational", "transactional", "survey", "survey")
             yield "campaigns", {"campaign_id": self._one("k1", "k2"), "name": "n", "purpose": purpose}
         if self.random.random() < 0.4:
             starts = self._when()
@@ -357,6 +363,16 @@ class _Night:
                     "sales_channel": self._one(None, "online", "in_store"),
                     "starts_at": self._text(starts),
                     "ends_at": self._text(starts + timedelta(days=self._one(1, 10, 40))),
+                },
+            )
+        for _ in range(self._one(0, 1, 2)):
+            yield (
+                "social_account_days",
+                {
+                    "network": "net",
+                    "account_id": self._one("a", "b"),
+                    "observed_on": str(self._when().date()),
+                    "followers": self._one(10, 12, 700),
                 },
             )
         for _ in range(self._one(0, 1, 2)):

@@ -2,8 +2,8 @@
 -- every
 -- respondent the latest response to a survey counts within a window; a quarter is
 -- therefore not the sum of its months, while channels do add up. A response belongs to
--- the channel of the invitation that it answers. Grain: survey, metric, scale, window
--- and channel.
+-- the channel of the invitation that it answers, and to the tier that its customer has
+-- now. Grain: survey, metric, scale, window, channel and tier.
 {%- set window_months = {"month": 1, "quarter": 3, "year": 12} %}
 {%- set survey = [
     "survey_id",
@@ -12,7 +12,7 @@
     "scale_max",
     "higher_is_better",
 ] %}
-{%- set cell = survey + ["window_unit", "window_start_on", "channel"] %}
+{%- set cell = survey + ["window_unit", "window_start_on", "channel", "tier"] %}
 with
 
     responses as (
@@ -46,6 +46,15 @@ with
         where number_at_instant = 1
     ),
 
+    tiers as (select customer_id, tier from {{ ref("int_tiers__customers") }}),
+
+    -- the scale on which the NPS is defined
+    nps_scales as (
+        select metric, scale_min, scale_max
+        from {{ ref("survey_scales") }}
+        where metric = 'nps'
+    ),
+
     -- the last invitation before the customer was asked
     invited as (
         {{
@@ -68,18 +77,26 @@ with
 
     judged as (
         select
-            *,
+            invited.*,
+            coalesce(tiers.tier, 'unknown') as tier,
+            nps_scales.metric is not null as has_nps,
             coalesce(
                 {{ seconds_between("invited_by_touch_at", "responded_at") }}
                 <= 86400 * {{ threshold("survey_response_days") }},
                 false
             ) as is_answer,
             coalesce(
-                score between scale_min and scale_max
-                and try_cast(score as decimal(38, 12)) is not null,
+                invited.score between invited.scale_min and invited.scale_max
+                and try_cast(invited.score as decimal(38, 12)) is not null,
                 false
             ) as is_on_scale
         from invited
+        left join tiers on invited.customer_id = tiers.customer_id
+        left join
+            nps_scales
+            on invited.metric = nps_scales.metric
+            and invited.scale_min = nps_scales.scale_min
+            and invited.scale_max = nps_scales.scale_max
     ),
 
     -- an invitation names its campaign and no survey: it is the survey to which all
@@ -136,7 +153,6 @@ with
     scored as (
         select
             *,
-            metric = 'nps' and scale_max = {{ threshold("nps_scale_max") }} as has_nps,
             score >= {{ threshold("nps_promoter_score") }} as is_promoter,
             score <= {{ threshold("nps_detractor_score") }} as is_detractor,
             metric = 'csat' as has_csat,
@@ -184,6 +200,7 @@ with
     attributed as (
         select
             survey_touches.channel,
+            coalesce(tiers.tier, 'unknown') as tier,
             survey_touches.touched_on,
             answered.invitation_id is not null as is_answered,
             coalesce(campaign_surveys.survey_id, 'any') as survey_id,
@@ -196,6 +213,7 @@ with
             campaign_surveys
             on survey_touches.campaign_id = campaign_surveys.invitation_campaign_id
         left join answered on survey_touches.touch_id = answered.invitation_id
+        left join tiers on survey_touches.customer_id = tiers.customer_id
     ),
 
     windowed_invitations as (
@@ -256,11 +274,16 @@ with
 
     shared as (
         select
-            *,
-            metric = 'nps' and scale_max = {{ threshold("nps_scale_max") }} as has_nps,
-            {{ rate("promoters", "respondents") }} as promoter_share,
-            {{ rate("detractors", "respondents") }} as detractor_share
+            added.*,
+            nps_scales.metric is not null as has_nps,
+            {{ rate("added.promoters", "added.respondents") }} as promoter_share,
+            {{ rate("added.detractors", "added.respondents") }} as detractor_share
         from added
+        left join
+            nps_scales
+            on added.metric = nps_scales.metric
+            and added.scale_min = nps_scales.scale_min
+            and added.scale_max = nps_scales.scale_max
     ),
 
     versions as (
@@ -270,7 +293,10 @@ with
             ) as scales_version,
             (
                 select max(thresholds_version) from {{ ref("thresholds") }}
-            ) as thresholds_version
+            ) as thresholds_version,
+            (
+                select max(tiers_version) from {{ ref("engagement_tiers") }}
+            ) as tiers_version
     ),
 
     -- what a metric does not know is null, not nought
@@ -304,6 +330,7 @@ with
                 {%- endfor %}
             end as window_end_on,
             shared.channel,
+            shared.tier,
             cast(shared.responses as bigint) as responses,
             cast(shared.off_scale_responses as bigint) as off_scale_responses,
             cast(shared.respondents as bigint) as respondents,
@@ -352,7 +379,8 @@ with
             {{ rate("shared.answered_invitations", "shared.invitations") }}
             as response_rate,
             versions.scales_version,
-            versions.thresholds_version
+            versions.thresholds_version,
+            versions.tiers_version
         from shared
         cross join versions
     )

@@ -672,8 +672,8 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
     ],
     "insert into >fct_survey_scores (survey_id, window_unit, responses, respondents, promoters, passives, "
     "detractors, nps, nps_standard_error, satisfied, csat, mean_score, scale_min, scale_max, invitations, "
-    "answered_invitations, response_rate) values ('t', 'month', 1, 2, 2, 1, 0, 101, -1, 3, 1.5, 11, 0, 10, 1, "
-    "2, 2)": [
+    "answered_invitations, response_rate) "
+    "values ('t', 'month', 1, 2, 2, 1, 0, 101, -1, 3, 1.5, 11, 0, 10, 1, 2, 2)": [
         ("fct_survey_scores", "nps"),
         ("fct_survey_scores", "nps_standard_error"),
         ("fct_survey_scores", "csat"),

@@ -141,7 +141,7 @@ with
             coalesce(
                 max(case when not signs.is_subscribed then signs.changed_at end) over (
                     partition by signs.customer_id, signs.channel
-                    order by signs.changed_at, signs.is_subscribed desc
+                    order by signs.changed_at asc, signs.is_subscribed desc
                     rows between unbounded preceding and 1 preceding
                 ),
                 carried.last_left_at
@@ -173,7 +173,7 @@ with
             coalesce(
                 lag(is_subscribed) over (
                     partition by customer_id, channel
-                    order by changed_at, is_subscribed desc
+                    order by changed_at asc, is_subscribed desc
                 ),
                 was_subscribed
             ) as was_subscribed_before

@@ -58,25 +58,29 @@ with
         group by customer_id, channel
     ),
 
+    -- who was there before; what is written tonight makes room for itself
+    known as (
+        {%- if builds_on_last_night() %}
+            select former.customer_id, former.channel
+            from {{ this }} as former
+            anti join
+                restated_customers
+                on former.customer_id = restated_customers.customer_id
+            where former.first_visited_on < {{ first_unknown_day() }}
+        {%- else %}select customer_id, channel from first_visits where 1 = 0
+        {%- endif %}
+    ),
+
     final as (
         select
             first_visits.customer_id,
             first_visits.channel,
             first_visits.first_visited_on
         from first_visits
-        {%- if builds_on_last_night() %}
-            anti join
-                (
-                    select former.customer_id, former.channel
-                    from {{ this }} as former
-                    anti join
-                        restated_customers
-                        on former.customer_id = restated_customers.customer_id
-                    where former.first_visited_on < {{ first_unknown_day() }}
-                ) as known
-                on first_visits.customer_id = known.customer_id
-                and first_visits.channel = known.channel
-        {%- endif %}
+        anti join
+            known
+            on first_visits.customer_id = known.customer_id
+            and first_visits.channel = known.channel
     )
 
 select *

@@ -110,7 +110,7 @@ with
     act_days as (
         select
             type_days.channel,
-            type_days.active_on as day,
+            type_days.active_on as happened_on,
             sum(type_days.interactions) as interactions,
             sum(type_days.unprompted_interactions) as unprompted_interactions,
             sum(type_days.prompted_interactions) as prompted_interactions,
@@ -152,7 +152,7 @@ with
     visit_days as (
         select
             channel,
-            started_on as day,
+            started_on as happened_on,
             count(*) as tracked_visits,
             sum(case when is_bounce then 1 else 0 end) as bounces,
             sum(page_views) as page_views,
@@ -164,7 +164,7 @@ with
     ),
 
     first_visit_days as (
-        select channel, first_visited_on as day, count(*) as first_visits
+        select channel, first_visited_on as happened_on, count(*) as first_visits
         from {{ ref("int_visits__first") }}
         group by channel, first_visited_on
     ),
@@ -172,7 +172,7 @@ with
     cart_days as (
         select
             channel,
-            last_product_on as day,
+            last_product_on as happened_on,
             count(*) as carts,
             sum(case when is_abandoned then 1 else 0 end) as abandoned_carts
         from {{ ref("int_carts__closed") }}
@@ -182,7 +182,7 @@ with
     touch_days as (
         select
             channel,
-            touched_on as day,
+            touched_on as happened_on,
             count(*) as touches,
             sum(case when is_answered then 1 else 0 end) as answered_touches,
             sum({{ exact("response_seconds") }}) as response_seconds
@@ -193,7 +193,7 @@ with
     subscription_days as (
         select
             channel,
-            changed_on as day,
+            changed_on as happened_on,
             sum(case when change > 0 then 1 else 0 end) as new_subscribers,
             sum(case when change < 0 then 1 else 0 end) as lost_subscribers
         from {{ ref("int_subscriptions__changes") }}
@@ -201,18 +201,18 @@ with
     ),
 
     operation_days as (
-        select channel, happened_on as day, {{ parts["operation_days"] | join(", ") }}
+        select channel, happened_on, {{ parts["operation_days"] | join(", ") }}
         from {{ ref("int_channels__operations") }}
     ),
 
     told_days as (
         {%- for part in parts %}
-            select channel, day from {{ part }} {{ "union" if not loop.last }}
+            select channel, happened_on from {{ part }} {{ "union" if not loop.last }}
         {%- endfor %}
     ),
 
     first_days as (
-        select channel, min(day) as first_day from told_days group by channel
+        select channel, min(happened_on) as first_day from told_days group by channel
     ),
 
     -- a century of days
@@ -224,7 +224,7 @@ with
             cast(
                 first_days.first_day
                 + cast(numbers.generated_number - 1 as integer) as date
-            ) as day
+            ) as happened_on
         from first_days
         cross join numbers
         where
@@ -235,7 +235,7 @@ with
     joined as (
         select
             channel_days.channel,
-            channel_days.day,
+            channel_days.happened_on,
             {%- for part, measures in parts.items() %}
                 {%- set is_last_part = loop.last %}
                 {%- for measure in measures %}
@@ -248,7 +248,7 @@ with
             left join
                 {{ part }}
                 on channel_days.channel = {{ part }}.channel
-                and channel_days.day = {{ part }}.day
+                and channel_days.happened_on = {{ part }}.happened_on
         {%- endfor %}
     ),
 
@@ -264,7 +264,7 @@ with
         window
             to_date as (
                 partition by channel
-                order by day
+                order by happened_on
                 rows between unbounded preceding and current row
             )
     ),
@@ -314,7 +314,7 @@ with
     final as (
         select
             channel,
-            day,
+            happened_on as day,
 
             cast(interactions as bigint) as interactions,
             cast(unprompted_interactions as bigint) as unprompted_interactions,

@@ -3,6 +3,7 @@
         materialized="incremental",
         incremental_strategy="recorded",
         full_refresh=false,
+        on_schema_change="append_new_columns",
     )
 }}
 -- What became of the rows that every night has handled, between the layers: rows in =

@@ -271,6 +271,17 @@ def good_marts(warehouse: Path) -> None:
             "customer_id": "ada", "snapshot_date": snapshot, "journey_stage": stage, "reached_on": days[0],
             "days_in_stage": in_stage, "times_dropped_back": 0, "is_current_stage": in_stage > 0,
         } for stage, in_stage in (("awareness", 0), ("purchase", 21)))),
+        *insertions("fct_channel_days", *({
+            "channel": "web", "day": f"2024-01-{number:02}", "touches": 1 if number == 4 else 0,
+            "proactive_share": 1, "promotion_interactions": 0, "repeat_visits": 0, "renewal_revenue": 0,
+            **dict.fromkeys(("interactions", "visits"), int(f"2024-01-{number:02}" in days)),
+            "revenue": 10 * int(f"2024-01-{number:02}" in days),
+        } for number in range(1, 22))),
+        *insertions("fct_survey_scores", *({
+            "survey_id": "s", "window_unit": unit, "responses": 1, "respondents": 1, "promoters": 1,
+            "passives": 0, "detractors": 0, "nps": 100, "nps_standard_error": 0, "invitations": 0,
+            "answered_invitations": 0, "scale_min": 0, "scale_max": 10, "mean_score": 9,
+        } for unit in ("month", "quarter", "year"))),
         *insertions("dim_customers", {"customer_id": "ada", "identifiers": 2}),
         *insertions("dim_dates", {"date_on": "2024-01-01"}, {"date_on": "2024-01-02"}),
     )  # fmt: skip
@@ -462,6 +473,7 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_engagement_days", "expect_days_to_add_up_to_the_interactions"),
         ("fct_engagement_frequency", "expect_interactions_of_the_current_snapshot_as_in_the_interactions"),
         ("fct_engagement_volume", "expect_revenue_of_the_current_snapshot_as_in_the_interactions"),
+        ("fct_channel_days", "expect_channels_to_add_up_to_the_facts"),
     ],
     "update >fct_interactions set revenue = 11 where source_key = 'o0'": [
         ("fct_interactions", "expect_revenue_of_orders_as_staged")
@@ -626,6 +638,50 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_customer_journey", "times_dropped_back"),
         ("fct_customer_journey", "expect_stages_to_add_up_to_the_days_since_awareness"),
         ("fct_customer_journey", "expect_one_current_stage_of_every_customer"),
+    ],
+    "update >fct_channel_days set promotion_interactions = 9, repeat_visits = 9, bounces = 9, "
+    "converted_visits = 9, tracked_visits = 0, abandoned_carts = 9, carts = 0, answered_touches = 9, "
+    "complaints = 9, tickets = 0, positive_reviews = 9, reviews = 0, first_response_business_seconds = 9, "
+    "first_response_seconds = 0, resolution_business_seconds = 9, resolution_seconds = 0, "
+    "proactive_share = 1.1 where day = '2024-01-01'": [
+        ("fct_channel_days", "interactions, promotion_interactions"),
+        ("fct_channel_days", "visits, repeat_visits"),
+        ("fct_channel_days", "tracked_visits, bounces"),
+        ("fct_channel_days", "tracked_visits, converted_visits"),
+        ("fct_channel_days", "carts, abandoned_carts"),
+        ("fct_channel_days", "touches, answered_touches"),
+        ("fct_channel_days", "tickets, complaints"),
+        ("fct_channel_days", "reviews, positive_reviews"),
+        ("fct_channel_days", "first_response_seconds, first_response_business_seconds"),
+        ("fct_channel_days", "resolution_seconds, resolution_business_seconds"),
+        ("fct_channel_days", "proactive_share"),
+    ],
+    "insert into >fct_channel_days (channel, day, repeat_visits, cancelled_orders, subscribers, followers, "
+    "stay_seconds, first_response_business_seconds, resolution_business_seconds) "
+    "values ('app', '2024-01-01', -1, -1, -1, -1, -1, -1, -1), ('app', '2024-01-03', 0, 0, 0, 0, 0, 0, 0)": [
+        ("fct_channel_days", "repeat_visits"),
+        ("fct_channel_days", "cancelled_orders"),
+        ("fct_channel_days", "subscribers"),
+        ("fct_channel_days", "followers"),
+        ("fct_channel_days", "stay_seconds"),
+        ("fct_channel_days", "first_response_business_seconds"),
+        ("fct_channel_days", "resolution_business_seconds"),
+        ("fct_channel_days", "expect_days_without_a_hole"),
+    ],
+    "insert into >fct_survey_scores (survey_id, window_unit, responses, respondents, promoters, passives, "
+    "detractors, nps, nps_standard_error, satisfied, csat, mean_score, scale_min, scale_max, invitations, "
+    "answered_invitations, response_rate) "
+    "values ('t', 'month', 1, 2, 2, 1, 0, 101, -1, 3, 1.5, 11, 0, 10, 1, 2, 2)": [
+        ("fct_survey_scores", "nps"),
+        ("fct_survey_scores", "nps_standard_error"),
+        ("fct_survey_scores", "csat"),
+        ("fct_survey_scores", "response_rate"),
+        ("fct_survey_scores", "responses, respondents"),
+        ("fct_survey_scores", "respondents, satisfied"),
+        ("fct_survey_scores", "invitations, answered_invitations"),
+        ("fct_survey_scores", "expect_means_on_their_scale"),
+        ("fct_survey_scores", "expect_every_respondent_in_one_group"),
+        ("fct_survey_scores", "expect_every_response_and_invitation_in_every_kind_of_window"),
     ],
     "insert into >dim_customers (customer_id, identifiers) values ('nobody', 0), ('everybody', 6000)": [
         ("dim_customers", "identifiers"),

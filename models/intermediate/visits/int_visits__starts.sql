@@ -32,6 +32,7 @@ with
     followed as (
         select
             interactions.customer_id,
+            interactions.channel,
             interactions.occurred_at,
             interactions.interaction_id,
             lag(interactions.occurred_at) over (
@@ -43,7 +44,8 @@ with
     ),
 
     final as (
-        select customer_id, occurred_at as started_at, interaction_id as visit_id
+        select
+            customer_id, channel, occurred_at as started_at, interaction_id as visit_id
         from followed
         where
             previous_at is null

@@ -1,0 +1,118 @@
+"""MetricFlow's numbers are those of SQL written by hand, on a synthetic year of every channel.
+
+The SQL that MetricFlow makes runs on the published file, opened read-only, metric by metric and cut by cut
+(`metrics_reference.py`). What does NOT belong here: whether the marts are right.
+"""
+
+import csv
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from bare_nights import BareWarehouse
+from metrics_reference import BLOCKS, WHERE, WHOLE, Block
+from nights import PROJECT, open_published
+
+from loaders.sample import generate
+from orchestration import dbt
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+SAMPLE_END = date(2025, 12, 31)
+TOLERANCE = 1e-12
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse whose marts lie where readers look for them."""
+    folder = tmp_path_factory.mktemp("semantic")
+    generate(300, 365, 1, folder / "raw")
+    bare = BareWarehouse(folder)
+    bare.night(SAMPLE_END)
+    shutil.copy(bare.place.marts_file, bare.place.folder / "engagement.duckdb")
+    return bare.place.folder
+
+
+@pytest.fixture(scope="module")
+def published(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_published(warehouse) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def semantic_manifest() -> str:
+    dbt.project()
+    return (PROJECT / "target" / "orchestration" / "semantic_manifest.json").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def engine(semantic_manifest: str) -> Any:
+    from metricflow.engine.metricflow_engine import MetricFlowEngine
+    from metricflow.protocols.sql_client import SqlEngine
+    from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+    from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+    from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+    class Dialect:
+        """All of a client that an explanation needs."""
+
+        sql_engine_type = SqlEngine.DUCKDB
+        sql_plan_renderer = DuckDbSqlPlanRenderer()
+
+    manifest = parse_manifest_from_dbt_generated_manifest(semantic_manifest)
+    return MetricFlowEngine(SemanticManifestLookup(manifest), Dialect())
+
+
+def by_metricflow(engine: Any, published: duckdb.DuckDBPyConnection, block: Block, cut: str) -> list[tuple]:
+    from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
+
+    metrics = sorted(block.metrics)
+    filters = sorted({WHERE[metric] for metric in metrics if metric in WHERE})
+    request = MetricFlowQueryRequest.create(
+        metric_names=metrics,
+        group_by_names=[cut] if cut != WHOLE else None,
+        where_constraints=filters or None,
+    )
+    columns = ", ".join([cut if cut != WHOLE else "1", *metrics])
+    sql = engine.explain(request).sql_statement.sql
+    return published.execute(f"select {columns} from ({sql})").fetchall()
+
+
+def as_text(key: object) -> str:
+    return str(key)[:10] if str(key).endswith("00:00:00") else str(key)
+
+
+@pytest.mark.parametrize(
+    ("block", "cut"),
+    [
+        pytest.param(block, cut, id=f"{number}-{min(block.metrics)}-{cut or 'whole'}")
+        for number, block in enumerate(BLOCKS)
+        for cut in block.cuts
+    ],
+)
+def test_metricflow_says_what_sql_says(
+    engine: Any, published: duckdb.DuckDBPyConnection, block: Block, cut: str
+):
+    expected = {as_text(key): values for key, *values in published.execute(block.query(cut)).fetchall()}
+    told = by_metricflow(engine, published, block, cut)
+    found = {as_text(key): values for key, *values in told}
+    assert len(found) == len(told)
+    # a row of nulls says no more than no row
+    assert {key for key, values in found.items() if any(value is not None for value in values)} <= set(expected)
+    for key, values in expected.items():
+        for metric, wanted, value in zip(
+            sorted(block.metrics), values, found.get(key, [None] * len(values)), strict=True
+        ):
+            assert (wanted is None) == (value is None), (metric, key, wanted, value)
+            if wanted is not None:
+                close = math.isclose(float(wanted), float(value), rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+                assert close, (metric, key, wanted, value)

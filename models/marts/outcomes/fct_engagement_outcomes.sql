@@ -11,7 +11,8 @@
     )
 }}
 -- Which kinds of engagement go with which outcomes: the customers of a closed snapshot
--- by quintile of a feature at T, against what they did in the window after it.
+-- by quintile of a feature at T, and by tier, against what they did in the window
+-- after it.
 -- Association, not cause. Grain: snapshot date, feature, outcome, segmentation and
 -- segment. Everything is counted from a table of how many customers share a pair of
 -- values, so that ties share a rank and a quintile and nothing has to be sorted. A
@@ -47,6 +48,8 @@ with
 
     -- what rests on purchases would foretell revenue by itself
     features as (select * from {{ ref("outcome_features") }}),
+
+    tiers as (select * from {{ ref("engagement_tiers") }}),
 
     -- customers who share the value of a feature and that of an outcome
     shared as (
@@ -216,7 +219,22 @@ with
             max(feature_value) as feature_highest,
             sum(outcome_total) as outcome_total
         from ranked_features
+        where feature <> 'tier_number'
         group by snapshot_date, feature, outcome, quintile
+        union all
+        select
+            by_feature.snapshot_date,
+            by_feature.feature,
+            by_feature.outcome,
+            'tier' as segmentation,
+            coalesce(tiers.tier, 'none') as segment,
+            by_feature.customers,
+            by_feature.feature_value as feature_lowest,
+            by_feature.feature_value as feature_highest,
+            by_feature.outcome_total
+        from by_feature
+        left join tiers on by_feature.feature_value = tiers.tier_number
+        where by_feature.feature = 'tier_number'
     ),
 
     compared as (

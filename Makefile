@@ -54,7 +54,7 @@ docs: $(STAMP) ## dbt's documentation as one static page
 
 lock: ## resolve the lock file again (needs uv)
 	@cd $(ROOT) && uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--generate-hashes --extra dev --upgrade pyproject.toml -o requirements.lock
+		--generate-hashes --extra dev --extra metrics --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove everything that can be made again
 	@rm -rf $(ROOT)/.venv $(ROOT)/.data $(ROOT)/target $(ROOT)/logs

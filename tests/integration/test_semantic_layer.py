@@ -7,7 +7,6 @@ The SQL that MetricFlow makes runs on the published file, opened read-only, metr
 import csv
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import duckdb
 import pytest
 from bare_nights import BareWarehouse
 from metrics_reference import BLOCKS, WHERE, WHOLE, Block
-from nights import PROJECT, open_published
+from nights import open_published
 
 from loaders.sample import generate
 from orchestration import dbt
@@ -49,13 +48,7 @@ def published(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="module")
-def semantic_manifest() -> str:
-    dbt.project()
-    return (PROJECT / "target" / "orchestration" / "semantic_manifest.json").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def engine(semantic_manifest: str) -> Any:
+def engine() -> Any:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow.protocols.sql_client import SqlEngine
     from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
@@ -68,7 +61,7 @@ def engine(semantic_manifest: str) -> Any:
         sql_engine_type = SqlEngine.DUCKDB
         sql_plan_renderer = DuckDbSqlPlanRenderer()
 
-    manifest = parse_manifest_from_dbt_generated_manifest(semantic_manifest)
+    manifest = parse_manifest_from_dbt_generated_manifest(dbt.semantic_manifest())
     return MetricFlowEngine(SemanticManifestLookup(manifest), Dialect())
 
 
@@ -116,3 +109,61 @@ def test_metricflow_says_what_sql_says(
             if wanted is not None:
                 close = math.isclose(float(wanted), float(value), rel_tol=TOLERANCE, abs_tol=TOLERANCE)
                 assert close, (metric, key, wanted, value)
+
+
+def test_every_metric_is_held_against_sql():
+    manifest = json.loads(dbt.semantic_manifest())
+    held = {metric for block in BLOCKS for metric in block.metrics}
+    assert {metric["name"] for metric in manifest["metrics"]} == held
+
+
+def test_every_semantic_model_is_cut():
+    manifest = json.loads(dbt.semantic_manifest())
+    cut = {metric for block in BLOCKS for metric in block.metrics if set(block.cuts) - {WHOLE}}
+    of_measure = {
+        measure["name"]: metric["name"]
+        for metric in manifest["metrics"]
+        if metric["type"] == "simple"
+        for measure in metric["type_params"]["input_measures"]
+    }
+    for model in manifest["semantic_models"]:
+        asked = {of_measure[measure["name"]] for measure in model["measures"]}
+        assert not asked or asked & cut, model["name"]
+
+
+def ask(warehouse: Path, *question: str) -> subprocess.CompletedProcess[str]:
+    engagement = Path(sys.executable).with_name("engagement")
+    return subprocess.run(
+        [engagement, "metrics", "--warehouse", warehouse, *question],
+        cwd=warehouse,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_reads_the_published_file(
+    warehouse: Path, published: duckdb.DuckDBPyConnection, tmp_path: Path
+):
+    # its mode allows no writing, and readers hold it open
+    file = tmp_path / "scores.csv"
+    asked = ("query", "--metrics", "customers,score", "--group-by", "customer__tier", "--csv", str(file))
+    answer = ask(warehouse, *asked)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    with file.open(encoding="utf-8", newline="") as lines:
+        told = {row["customer__tier"]: (int(row["customers"]), float(row["score"])) for row in csv.DictReader(lines)}
+    rows = published.execute("select tier, count(*), avg(score) from marts.customer_engagement group by tier")
+    assert told == {tier: (customers, pytest.approx(score)) for tier, customers, score in rows.fetchall()}
+
+
+def test_a_metric_that_does_not_exist_is_wrong_usage(warehouse: Path):
+    answer = ask(warehouse, "query", "--metrics", "scores")
+    assert answer.returncode == 2
+    assert "does not exactly match any known metrics" in answer.stdout
+    assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_without_a_publication_there_is_nothing_to_ask(tmp_path: Path):
+    answer = ask(tmp_path, "list", "metrics")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("engagement: Nothing is published yet")

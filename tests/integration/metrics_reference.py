@@ -86,17 +86,17 @@ def survey_windows(prefix: str, unit: str) -> Iterator[Block]:
 
 
 def lifts() -> Iterator[Block]:
-    """Lift by quintile: outcomes of several snapshots over what the average would have given."""
+    """Lift by segment of a feature: outcomes of several snapshots over what the average would have given."""
     for outcome in ("revenue", "repurchase", "lapse"):
         yield Block(
             f"""marts.fct_engagement_outcomes
-            where outcome = '{outcome}' and segmentation = 'quintile' and feature = 'active_days_90'""",
+            where outcome = '{outcome}' and segmentation <> 'all' and feature = 'active_days_90'""",
             {
-                f"{outcome}_of_quintiles": "sum(outcome_total)",
-                f"average_{outcome}_of_quintiles": "sum(customers * overall_mean)",
+                f"{outcome}_of_segments": "sum(outcome_total)",
+                f"average_{outcome}_of_segments": "sum(customers * overall_mean)",
                 f"{outcome}_lift": "cast(sum(outcome_total) as double) / sum(customers * overall_mean) - 1",
             },
-            {"outcome_segment__quintile": "segment"},
+            {"outcome_segment__segment": "segment"},
         )
 
 
@@ -187,7 +187,7 @@ BLOCKS: tuple[Block, ...] = (
             "pages_per_visit": "sum(page_views) / count(*)",
             "seconds_per_visit": "sum(engaged_seconds) / count(*)",
         },
-        {WHOLE: ""},
+        {WHOLE: "", "metric_time__month": month("started_on")},
     ),
     Block(
         "marts.fct_touches",
@@ -443,7 +443,7 @@ BLOCKS: tuple[Block, ...] = (
             "first_lapse_hazard": """sum(lapsed_customers)
                 / nullif(sum(days_since_first * (lapsed_customers + censored_customers)), 0)""",
         },
-        {WHOLE: ""},
+        {WHOLE: "", "survival_day__acquisition_channel": "acquisition_channel"},
     ),
     Block(
         "marts.fct_customer_outcomes",

@@ -7,43 +7,27 @@ The SQL that MetricFlow makes runs on the published file, opened read-only, metr
 import csv
 import json
 import math
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from bare_nights import BareWarehouse
 from metrics_reference import BLOCKS, WHERE, WHOLE, Block
 from nights import open_published
 
-from loaders.sample import generate
 from orchestration import dbt
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SAMPLE_END = date(2025, 12, 31)
 TOLERANCE = 1e-12
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse whose marts lie where readers look for them."""
-    folder = tmp_path_factory.mktemp("semantic")
-    generate(300, 365, 1, folder / "raw")
-    bare = BareWarehouse(folder)
-    bare.night(SAMPLE_END)
-    shutil.copy(bare.place.marts_file, bare.place.folder / "engagement.duckdb")
-    return bare.place.folder
-
-
-@pytest.fixture(scope="module")
-def published(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_published(warehouse) as connection:
+def published(year_warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_published(year_warehouse) as connection:
         yield connection
 
 
@@ -143,12 +127,12 @@ def ask(warehouse: Path, *question: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_reads_the_published_file(
-    warehouse: Path, published: duckdb.DuckDBPyConnection, tmp_path: Path
+    year_warehouse: Path, published: duckdb.DuckDBPyConnection, tmp_path: Path
 ):
     # its mode allows no writing, and readers hold it open
     file = tmp_path / "scores.csv"
     asked = ("query", "--metrics", "customers,score", "--group-by", "customer__tier", "--csv", str(file))
-    answer = ask(warehouse, *asked)
+    answer = ask(year_warehouse, *asked)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     with file.open(encoding="utf-8", newline="") as lines:
         told = {row["customer__tier"]: (int(row["customers"]), float(row["score"])) for row in csv.DictReader(lines)}
@@ -156,8 +140,8 @@ def test_the_command_reads_the_published_file(
     assert told == {tier: (customers, pytest.approx(score)) for tier, customers, score in rows.fetchall()}
 
 
-def test_a_metric_that_does_not_exist_is_wrong_usage(warehouse: Path):
-    answer = ask(warehouse, "query", "--metrics", "scores")
+def test_a_metric_that_does_not_exist_is_wrong_usage(year_warehouse: Path):
+    answer = ask(year_warehouse, "query", "--metrics", "scores")
     assert answer.returncode == 2
     assert "does not exactly match any known metrics" in answer.stdout
     assert "Traceback" not in answer.stdout + answer.stderr

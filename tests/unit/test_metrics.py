@@ -1,6 +1,7 @@
 """The semantic layer as it is written down: nothing without words, and nothing that tools cannot find."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from orchestration import dbt, metrics
 from orchestration.restatement import fingerprints
+from orchestration.settings import PROJECT_ROOT
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,10 @@ def test_every_mart_is_exposed_to_readers():
         for unique_id in model["depends_on"]["nodes"]
     }
     assert set(exposed["semantic_layer"]["depends_on"]["nodes"]) == semantic
+    for name, page in (("ready_questions", "docs/questions.md"), ("first_look", "bi/first_look.sql")):
+        text = (PROJECT_ROOT / page).read_text(encoding="utf-8")
+        asked = {f"model.engagement_warehouse.{mart}" for mart in re.findall(r"\bmarts\.(\w+)", text)}
+        assert set(exposed[name]["depends_on"]["nodes"]) == asked, name
     assert all(exposure["description"] and exposure["label"] for exposure in exposed.values())
 
 

@@ -1,8 +1,8 @@
 """MetricFlow's command line, pointed at the published file.
 
-`mf` wants a parsed project in the current directory, takes the profile's default target (the build files, which
-belong to the night) and asks PyPI at every start whether it is the newest. Here it gets what it wants, from any
-directory, and asks nobody. What does NOT belong here: what a metric is (`models/semantic`).
+`mf` wants a parsed project in the current directory, takes the profile's default target (the build files,
+which belong to the night) and asks PyPI at every start whether it is the newest. Here it gets what it wants,
+from any directory, and asks nobody. What does NOT belong here: what a metric is (`models/semantic`).
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def point_dbt_at_published() -> None:
-    """Let dbt read the published file in this process, and nothing else: target `published` of profiles.yml."""
+    """Let dbt read the published file in this process: target `published` of profiles.yml, read-only."""
     os.environ["DBT_TARGET"] = "published"
 
 

@@ -50,9 +50,7 @@ def answered(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description or ()]
     rows = cursor.fetchall()
-    are_numbers = [
-        any(_is_number(row[position]) for row in rows) for position in range(len(names))
-    ]
+    are_numbers = [any(_is_number(row[position]) for row in rows) for position in range(len(names))]
     lines = [names, ["---:" if is_number else "---" for is_number in are_numbers]]
     lines += [[_said(value) for value in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

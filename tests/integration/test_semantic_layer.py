@@ -84,7 +84,9 @@ def test_metricflow_says_what_sql_says(
     found = {as_text(key): values for key, *values in told}
     assert len(found) == len(told)
     # a row of nulls says no more than no row
-    assert {key for key, values in found.items() if any(value is not None for value in values)} <= set(expected)
+    assert {key for key, values in found.items() if any(value is not None for value in values)} <= set(
+        expected
+    )
     for key, values in expected.items():
         for metric, wanted, value in zip(
             sorted(block.metrics), values, found.get(key, [None] * len(values)), strict=True
@@ -135,7 +137,10 @@ def test_the_command_reads_the_published_file(
     answer = ask(year_warehouse, *asked)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     with file.open(encoding="utf-8", newline="") as lines:
-        told = {row["customer__tier"]: (int(row["customers"]), float(row["score"])) for row in csv.DictReader(lines)}
+        told = {
+            row["customer__tier"]: (int(row["customers"]), float(row["score"]))
+            for row in csv.DictReader(lines)
+        }
     rows = published.execute("select tier, count(*), avg(score) from marts.customer_engagement group by tier")
     assert told == {tier: (customers, pytest.approx(score)) for tier, customers, score in rows.fetchall()}
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-import duckdb
 from dagster._utils.schedules import get_latest_completed_cron_tick
 
 from expectations.thresholds import load_thresholds
@@ -24,7 +23,7 @@ from orchestration.defs.publish import GRACE
 from orchestration.settings import Settings, from_environment
 from warehouse.night import Warehouse, utc_now
 from warehouse.publication import editions
-from warehouse.summary import PublishedRun, published_run
+from warehouse.summary import DamagedFileError, PublishedRun, published_run
 
 ALERTS = "alerts"
 _EVERY_SECONDS = 60
@@ -126,7 +125,7 @@ class Watch:
         published, damage = None, None
         try:
             published = published_run(warehouse.published)
-        except duckdb.Error as error:
+        except DamagedFileError as error:
             damage = alerts.damaged_file(warehouse, error)
         found = [
             *([damage] if damage else []),

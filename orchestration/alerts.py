@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 
 # What stands in the message of a failed night -> section of the runbook that says more than its kind's.
-_SECTIONS = (
+SECTIONS = (
     (re.compile(r"Out of Memory Error|ENGAGEMENT_MEMORY_LIMIT"), "Memory exhausted"),
     (re.compile(r"No space left on device"), "Disk full"),
     (re.compile(r"^gate raw:", re.M), "Gate raw"),
@@ -220,7 +220,7 @@ def _failed(warehouse: Warehouse, published: PublishedRun | None, run: FailedRun
     }[kind]
     section = kind.value
     if kind is Kind.FAILED:
-        section = next((name for pattern, name in _SECTIONS if pattern.search(run.message)), kind.value)
+        section = next((name for pattern, name in SECTIONS if pattern.search(run.message)), kind.value)
     return Alert(
         kind=kind,
         causes=(f"run {run.run_id}",),

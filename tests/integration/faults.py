@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 AS_OF = "2025-12-31"
 
@@ -135,7 +135,45 @@ def _be_a_command(
         os._exit(status)
 
 
-def needs_root_for_a_small_disk() -> None:
-    """Skip where no file system can be mounted."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("a small disk is a tmpfs of its own, which only root can mount")
+def can_mount() -> bool:
+    """Whether a file system of its own can be had."""
+    return os.geteuid() == 0 and shutil.which("mount") is not None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk of its own, if one could be mounted.
+
+    Attributes:
+        folder: Where it is.
+        is_mounted: Whether it is one, and not an ordinary folder.
+    """
+
+    folder: Path
+    is_mounted: bool
+
+    @contextmanager
+    def filled_but_for(self, bytes_left: int) -> Iterator[None]:
+        """Take away all room but a little."""
+        ballast = self.folder / "ballast"
+        free = shutil.disk_usage(self.folder).free
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free - bytes_left)
+        try:
+            yield
+        finally:
+            ballast.unlink()
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int = 400) -> Iterator[Disk]:
+    """Mount a small disk in memory; an ordinary folder for who may not."""
+    folder.mkdir()
+    if not can_mount():
+        yield Disk(folder, is_mounted=False)
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], check=True)
+    try:
+        yield Disk(folder, is_mounted=True)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)

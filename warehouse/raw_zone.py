@@ -11,7 +11,8 @@ over the files that no published night has read. The zone itself is never writte
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -210,6 +211,37 @@ def inspect(
         entry.name for entry in raw.iterdir() if entry.name not in contract and not _is_hidden(entry.name)
     )
     return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
+
+
+def require_what_was_known(
+    zone: RawZone,
+    known: Iterable[LedgerEntry],
+    share_max: Callable[[str], float],
+    rows_tolerated: Callable[[str], float],
+) -> None:
+    """Refuse a zone from which most of a table has gone since a night read it: a mount is lost, say.
+
+    Args:
+        zone: What was found.
+        known: What the nights that were published have noted of the files.
+        share_max: Largest share of a raw table's rows that may have gone.
+        rows_tolerated: Number of rows that may always have gone.
+
+    Raises:
+        RawZoneError: More than that has gone.
+    """
+    rows_known = Counter[str]()
+    for entry in known:
+        rows_known[entry.table_name] += entry.row_count
+    for files in zone.tables:
+        name = files.table.name
+        before = rows_known[name]
+        lost = before - files.rows
+        if lost > rows_tolerated(name) and lost > share_max(name) * before:
+            raise RawZoneError(
+                f"Raw table {name} has lost {lost:,} of the {before:,} rows that earlier nights have read: "
+                "bring its files back, or run with --full-refresh if they are gone for good"
+            )
 
 
 def open_views(

@@ -14,7 +14,14 @@ import pytest
 from warehouse import raw_zone
 from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
-from warehouse.raw_zone import RawZone, RawZoneError, TableFiles, inspect, open_views
+from warehouse.raw_zone import (
+    RawZone,
+    RawZoneError,
+    TableFiles,
+    inspect,
+    open_views,
+    require_what_was_known,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOADED = datetime(2024, 1, 2, 3, tzinfo=UTC)
@@ -245,6 +252,32 @@ def test_a_changed_or_vanished_file_is_noticed_until_a_night_is_published(nights
     assert not nights.look(is_published=False).is_reread
     path.unlink()
     assert nights.look().is_reread
+
+
+def test_a_table_that_has_lost_most_of_its_rows_stops_the_night(
+    tmp_path: Path, contract: RawContract
+) -> None:
+    nights = Nights(tmp_path, contract)
+    nights.land("a.csv", *(f"a{number}" for number in range(60)))
+    file = nights.land("b.csv", *(f"b{number}" for number in range(61)))
+    nights.look()
+    known = list(read_ledger(tmp_path / "staging.duckdb").values())
+
+    def require(rows_tolerated: int = 20) -> None:
+        zone = inspect(tmp_path / "raw", contract)
+        require_what_was_known(zone, known, lambda _: 0.5, lambda _: rows_tolerated)
+
+    require()
+    file.unlink()
+    with pytest.raises(RawZoneError, match="Raw table store_visits has lost 61 of the 121 rows") as caught:
+        require()
+    assert "run with --full-refresh" in str(caught.value)
+    require(rows_tolerated=61)
+    # half of the rows and no more, and rows that came in their place
+    nights.land("b.csv", "b0")
+    require()
+    nights.land("c.csv", *(f"c{number}" for number in range(9)))
+    require()
 
 
 def test_formats_mix_in_one_folder(tmp_path: Path, contract: RawContract) -> None:

@@ -6,6 +6,7 @@ have a test of their own (`test_killed_nights.py`), and so have two nights at on
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import duckdb
 import pytest
 from differences import assert_same
 from faults import Company, Ended, can_mount, small_disk
+from nights import PROJECT
 
 from loaders.sample import generate
 from warehouse import lock
@@ -201,3 +203,12 @@ def test_publications_keep_their_order_when_the_clock_was_set_back(history: Hist
         assert connection.execute(
             "select run_id from audit.runs where published_at is not null order by published_at desc"
         ).fetchall() == [(latest.run_id,), (first.run_id,)]
+
+
+def test_the_queries_of_the_runbook_can_be_asked(history: History) -> None:
+    page = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    asked = re.findall(r'duckdb -readonly <warehouse>/(\S+) \\\n +"([^"]+)"', page)
+    assert len(asked) >= 5
+    for file, query in asked:
+        with duckdb.connect(str(history.company.warehouse / file), read_only=True) as connection:
+            connection.execute(query).fetchall()

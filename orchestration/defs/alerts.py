@@ -127,10 +127,11 @@ class Watch:
             published = published_run(warehouse.published)
         except DamagedFileError as error:
             damage = alerts.damaged_file(warehouse, error)
+        last_published_at = _last_published_at(warehouse, published)
         found = [
             *([damage] if damage else []),
-            *alerts.failed_nights(warehouse, published, self._failed_runs(warehouse)),
-            *alerts.late_night(warehouse, published, self._due_since(published, watching_since)),
+            *alerts.failed_nights(warehouse, published, self._failed_runs(last_published_at)),
+            *alerts.late_night(warehouse, published, self._due_since(last_published_at, watching_since)),
         ]
         standing = {cause for alert in found for cause in alert.causes}
         news = [alert for alert in found if not set(alert.causes).issubset(known)]
@@ -140,9 +141,10 @@ class Watch:
             standing |= causes
         return news, standing
 
-    def _failed_runs(self, warehouse: Warehouse) -> Iterable[FailedRun]:
+    def _failed_runs(self, last_published_at: datetime | None) -> Iterable[FailedRun]:
         """Runs of this instance that failed and were asked for after the last publication."""
-        since = max([self.now - _MEMORY, *(edition.published_at for edition in editions(warehouse.kept)[:1])])
+        earliest = self.now - _MEMORY
+        since = max(earliest, last_published_at or earliest)
         records = self.instance.get_run_records(
             dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], created_after=since), limit=_MOST_RUNS
         )
@@ -156,10 +158,9 @@ class Watch:
                 started_by=f"dagster, job {run.job_name}",
             )
 
-    def _due_since(self, published: PublishedRun | None, watching_since: datetime) -> datetime | None:
+    def _due_since(self, published_at: datetime | None, watching_since: datetime) -> datetime | None:
         """Since when a publication is missing, by the schedule; as `orchestration.defs.publish` has it."""
         minute, hour, *_ = self.settings.schedule.split()
-        published_at = published.published_at.replace(tzinfo=UTC) if published else None
         if minute.isdecimal() and hour.isdecimal():
             tick = get_latest_completed_cron_tick(
                 self.settings.schedule, self.now - GRACE, self.settings.time_zone
@@ -170,6 +171,14 @@ class Watch:
             seen = published_at or watching_since
             due = seen + age_limit if self.now - seen > age_limit else None
         return due if due is not None and due >= watching_since else None
+
+
+def _last_published_at(warehouse: Warehouse, published: PublishedRun | None) -> datetime | None:
+    """Return when a night was published last, also if readers were taken back from it since."""
+    moments = [edition.published_at for edition in editions(warehouse.kept)[:1]]
+    if published is not None:
+        moments.append(published.published_at.replace(tzinfo=UTC))
+    return max(moments, default=None)
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -2,15 +2,17 @@
 
 import json
 import os
+import shutil
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 
 from expectations.thresholds import load_thresholds
@@ -66,7 +68,7 @@ def webhook() -> Iterator[Inbox]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         inbox.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield inbox
         server.shutdown()
 
@@ -96,18 +98,37 @@ def mail_server() -> Iterator[Inbox]:
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         inbox.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield inbox
         server.shutdown()
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Warehouse:
+@pytest.fixture(scope="module")
+def stale_one(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A warehouse with one published night, of which web events and reviews were loaded long before."""
-    return published_warehouse(tmp_path / "warehouse")
+    naive = NIGHT_AT.replace(tzinfo=None)
+    loads = {
+        "orders": naive - timedelta(hours=47),
+        "web_events": naive - timedelta(hours=49),
+        "reviews": naive - timedelta(days=8),
+        "survey_responses": None,
+    }
+    return published_warehouse(tmp_path_factory.mktemp("stale"), loads)
 
 
-def published_warehouse(folder: Path) -> Warehouse:
+@pytest.fixture(scope="module")
+def fresh_one(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The same with a source that has just arrived; copy it before you change it."""
+    return published_warehouse(tmp_path_factory.mktemp("fresh"), {"orders": NIGHT_AT.replace(tzinfo=None)})
+
+
+@pytest.fixture
+def place(fresh_one: Warehouse, tmp_path: Path) -> Warehouse:
+    shutil.copytree(fresh_one.folder, tmp_path / "warehouse")
+    return Warehouse(tmp_path / "warehouse")
+
+
+def published_warehouse(folder: Path, loads: Mapping[str, datetime | None]) -> Warehouse:
     place = Warehouse(folder)
     place.prepare()
     night = Night(
@@ -123,34 +144,17 @@ def published_warehouse(folder: Path) -> Warehouse:
         settings_fingerprint="settings",
     )
     audit.begin(place.marts_file, night)
-    naive = NIGHT_AT.replace(tzinfo=None)
-    loads = {
-        "orders": naive - timedelta(hours=47),
-        "web_events": naive - timedelta(hours=49),
-        "reviews": naive - timedelta(days=8),
-        "surveys": None,
-    }
     audit.record_source_loads(
         place.marts_file,
         "first",
         [audit.SourceLoad(table, 1, 1, 1, loaded_at, "") for table, loaded_at in loads.items()],
     )
-    with audit._connect(place.marts_file) as connection:
+    with duckdb.connect(str(place.marts_file)) as connection:
         connection.execute("create schema marts")
         connection.execute("create table marts.fct_interactions as select 1 as one")
     audit.succeed(place.marts_file, night, PUBLISHED_AT, {"fct_interactions": "{}"})
-    edition = Edition("first", night.as_of, PUBLISHED_AT)
-    publish(place.marts_file, place.published, place.kept, edition)
+    publish(place.marts_file, place.published, place.kept, Edition("first", night.as_of, PUBLISHED_AT))
     return place
-
-
-def fresh(place: Warehouse) -> None:
-    """Have every source arrive."""
-    with audit._connect(place.marts_file) as connection:
-        connection.execute(
-            "update audit.source_loads set last_loaded_at = ?", [NIGHT_AT.replace(tzinfo=None)]
-        )
-    publish(place.marts_file, place.published, place.kept, Edition("first", date(2026, 11, 23), PUBLISHED_AT))
 
 
 def fail(place: Warehouse, message: str, run_id: str = "r2") -> None:
@@ -197,7 +201,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def sensor(
     place: Warehouse, webhook: Inbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> Sensor:
-    fresh(place)
     settings = Settings(warehouse=place.folder, alert_webhook=f"http://127.0.0.1:{webhook.port}{ADDRESS}")
     return Sensor(settings, monkeypatch, instance)
 
@@ -359,6 +362,16 @@ def test_a_late_night(
     ] * is_late
 
 
+def test_readers_who_were_taken_back_are_no_late_night(
+    sensor: Sensor, webhook: Inbox, place: Warehouse
+) -> None:
+    later = Edition("second", date(2026, 11, 24), PUBLISHED_AT + timedelta(days=1))
+    (place.kept / later.file_name).write_bytes(place.published.read_bytes())
+    sensor.tick(PUBLISHED_AT)
+    sensor.tick(later.published_at + timedelta(hours=6))
+    assert webhook.received == []
+
+
 def test_a_new_service_does_not_miss_what_was_due_before_it(
     webhook: Inbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -372,10 +385,9 @@ def test_a_new_service_does_not_miss_what_was_due_before_it(
 
 
 def test_stale_sources_are_told_together_and_a_new_one_alone(
-    sensor: Sensor, webhook: Inbox, tmp_path: Path
+    sensor: Sensor, webhook: Inbox, stale_one: Warehouse
 ) -> None:
-    place = published_warehouse(tmp_path / "stale")
-    sensor.settings = replace(sensor.settings, warehouse=place.folder)
+    sensor.settings = replace(sensor.settings, warehouse=stale_one.folder)
     sensor.tick()
     sensor.tick()
     (text,) = texts(webhook)
@@ -391,10 +403,10 @@ def test_stale_sources_are_told_together_and_a_new_one_alone(
     assert "A raw table has stopped arriving: web_events" in texts(webhook)[1]
 
 
-def test_a_source_is_as_old_as_it_was_when_the_night_began(place: Warehouse) -> None:
-    found = stale_sources(place.published, lambda _: timedelta(hours=48))
+def test_a_source_is_as_old_as_it_was_when_the_night_began(stale_one: Warehouse) -> None:
+    found = stale_sources(stale_one.published, lambda _: timedelta(hours=48))
     assert [source.table_name for source in found] == ["reviews", "web_events"]
-    assert stale_sources(place.published, lambda _: timedelta(days=8)) == []
+    assert stale_sources(stale_one.published, lambda _: timedelta(days=8)) == []
 
 
 def test_a_webhook_that_is_down_is_tried_until_it_answers_and_stops_nothing(

@@ -366,10 +366,17 @@ def _succeeding(former: LedgerEntry | None, entry: LedgerEntry) -> LedgerEntry:
 
 def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]]:
     """Files below a folder with their formats, and those of no known format; hidden ones in neither."""
+    if (folder.is_symlink() or folder.exists()) and not folder.is_dir():
+        raise RawZoneError(
+            f"{folder.name}: raw table {folder.name} must be a folder of files, and this is none"
+        )
     known: list[tuple[Path, FileFormat]] = []
     ignored: list[Path] = []
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if any(_is_hidden(part) for part in path.relative_to(folder).parts) or not path.is_file():
+        if any(_is_hidden(part) for part in path.relative_to(folder).parts):
+            continue
+        if not path.is_file():
+            _require_folder(path, folder)
             continue
         format_ = next((found for suffix, found in _FORMATS.items() if path.name.endswith(suffix)), None)
         if format_ is None:
@@ -377,6 +384,20 @@ def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]
         else:
             known.append((path, format_))
     return known, ignored
+
+
+def _require_folder(path: Path, folder: Path) -> None:
+    """Refuse what is neither a file nor a folder: it would be passed over in silence."""
+    if path.is_symlink():
+        what = "a link to a folder, which is not followed" if path.is_dir() else "a link that leads nowhere"
+    elif not path.is_dir():
+        what = "neither a file nor a folder"
+    else:
+        return
+    raise RawZoneError(
+        f"{path.relative_to(folder.parent)}: this entry of raw table {folder.name} is {what}; put the file "
+        "itself there, or move it out of the raw zone"
+    )
 
 
 def _is_hidden(name: str) -> bool:

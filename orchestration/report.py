@@ -65,13 +65,23 @@ def show_summary(
 
 
 def show_status(console: Console, warehouse: Warehouse) -> bool:
-    """Print what is published and whether a night runs; return whether anything is published.
+    """Print what is published and whether a night runs; return whether readers can read anything.
 
     Args:
         console: Where to print.
         warehouse: The warehouse to look at.
     """
-    run = summary.published_run(warehouse.published)
+    try:
+        run = summary.published_run(warehouse.published)
+    except summary.DamagedFileError as error:
+        _say(console, "published", str(error))
+        _say(
+            console,
+            "",
+            "`engagement rollback` puts an earlier publication in its place, and so does a night.",
+        )
+        _show_last_night(console, warehouse)
+        return False
     if run is None:
         _say(console, "published", f"nothing in {warehouse.folder}")
         _show_last_night(console, warehouse)

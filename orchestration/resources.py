@@ -18,6 +18,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from orchestration import dbt, restatement, snapshot_dates
+from orchestration.advice import advised
 from orchestration.restatement import Fingerprint, Restatement
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, from_environment
 from warehouse import audit, lock, snapshot_changes, state
@@ -194,9 +195,19 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield
         except Exception as error:
             failure = _as_failure(error)
-            message = (failure.description if failure else None) or f"{type(error).__name__}: {error}"
+            said = (failure.description if failure else None) or f"{type(error).__name__}: {error}"
+            message = said
+            if not isinstance(error, SettingsError):
+                message = advised(said, self._session.settings if self._session else from_environment())
             if self._session is not None:
                 self._session.failures[name] = message
+            if message != said:
+                # what the disk refuses may go well a moment later
+                failure = dg.Failure(
+                    description=message,
+                    metadata=failure.metadata if failure else None,
+                    allow_retries=isinstance(error, OSError),
+                )
             if failure is None or failure is error:
                 raise
             raise failure from error
@@ -229,6 +240,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
         )
         remove_leftovers(warehouse.published, warehouse.kept)
+        warehouse.forget_spilled()
         manifest = dbt.project().manifest
         basis = state.basis(
             warehouse,

@@ -16,6 +16,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -58,6 +59,12 @@ class Settings:
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
+        alert_webhook: Where alerts are posted, a secret URL; `None` for no webhook.
+        alert_smtp: Mail server of alerts, `smtp://host:port` or `smtps://host:port`; `None` for no mail.
+        alert_smtp_user: Account at the mail server; `None` when it asks for none.
+        alert_smtp_password: Its password.
+        alert_mail_from: Sender of alerts.
+        alert_mail_to: Who gets them, comma separated.
     """
 
     raw: Path = PROJECT_ROOT / ".data" / "raw"
@@ -72,6 +79,12 @@ class Settings:
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
     dagster_home: Path | None = None
+    alert_webhook: str | None = field(default=None, repr=False)
+    alert_smtp: str | None = None
+    alert_smtp_user: str | None = None
+    alert_smtp_password: str | None = field(default=None, repr=False)
+    alert_mail_from: str | None = None
+    alert_mail_to: str | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a disk.
@@ -109,6 +122,33 @@ class Settings:
         if self.lock_wait_seconds < 0:
             raise SettingsError(
                 f"Waiting time for the lock must be 0 or more seconds, not {self.lock_wait_seconds}."
+            )
+        self._check_alerts()
+
+    def _check_alerts(self) -> None:
+        """Check where alerts go; the address of a webhook is a secret and never part of a message.
+
+        Raises:
+            SettingsError: An address that nothing can be sent to, or half of what mail needs.
+        """
+        if self.alert_webhook is not None and not _is_address(self.alert_webhook, ("http", "https")):
+            raise SettingsError(f"{PREFIX}ALERT_WEBHOOK is no address; write https://host/path.")
+        if self.alert_smtp is not None and not _is_address(self.alert_smtp, ("smtp", "smtps")):
+            raise SettingsError(
+                f"{PREFIX}ALERT_SMTP is no mail server; write smtp://host:587 or smtps://host:465, and the "
+                f"account as {PREFIX}ALERT_SMTP_USER and {PREFIX}ALERT_SMTP_PASSWORD."
+            )
+        mail = {
+            "ALERT_SMTP": self.alert_smtp,
+            "ALERT_MAIL_FROM": self.alert_mail_from,
+            "ALERT_MAIL_TO": self.alert_mail_to,
+        }
+        missing = [name for name, value in mail.items() if value is None]
+        if missing and len(missing) < len(mail):
+            raise SettingsError(f"Alerts by mail need {PREFIX}{missing[0]}, too.")
+        if (self.alert_smtp_user is None) != (self.alert_smtp_password is None):
+            raise SettingsError(
+                f"{PREFIX}ALERT_SMTP_USER and {PREFIX}ALERT_SMTP_PASSWORD belong together; set both or none."
             )
 
     @property
@@ -175,8 +215,16 @@ class Settings:
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
             "KEEP_PUBLICATIONS": str(self.keep_publications),
         }
-        if self.hash_key is not None:
-            values["HASH_KEY"] = self.hash_key
+        optional = {
+            "HASH_KEY": self.hash_key,
+            "ALERT_WEBHOOK": self.alert_webhook,
+            "ALERT_SMTP": self.alert_smtp,
+            "ALERT_SMTP_USER": self.alert_smtp_user,
+            "ALERT_SMTP_PASSWORD": self.alert_smtp_password,
+            "ALERT_MAIL_FROM": self.alert_mail_from,
+            "ALERT_MAIL_TO": self.alert_mail_to,
+        }
+        values.update({name: value for name, value in optional.items() if value is not None})
         variables = {PREFIX + name: value for name, value in values.items()}
         if self.dagster_home is not None:
             variables["DAGSTER_HOME"] = str(self.dagster_home.resolve())
@@ -258,6 +306,15 @@ def read_source_time_zones(text: str) -> dict[str, str]:
     return zones
 
 
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    """Whether a text is a URL of one of the schemes, with a host and without an account in it."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _path(_: str, text: str) -> Path:
     return Path(text).expanduser()
 
@@ -297,4 +354,10 @@ _READERS = {
     "SCHEDULE": ("schedule", _text),
     "LOCK_WAIT_SECONDS": ("lock_wait_seconds", _seconds),
     "KEEP_PUBLICATIONS": ("keep_publications", _integer),
+    "ALERT_WEBHOOK": ("alert_webhook", _text),
+    "ALERT_SMTP": ("alert_smtp", _text),
+    "ALERT_SMTP_USER": ("alert_smtp_user", _text),
+    "ALERT_SMTP_PASSWORD": ("alert_smtp_password", _text),
+    "ALERT_MAIL_FROM": ("alert_mail_from", _text),
+    "ALERT_MAIL_TO": ("alert_mail_to", _text),
 }

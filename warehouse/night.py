@@ -75,6 +75,14 @@ class Warehouse:
         for folder in (self.spill, self.dbt_target):
             folder.mkdir(parents=True, exist_ok=True)
 
+    def forget_spilled(self) -> None:
+        """Remove what killed nights have spilled; call it with the writer's lock held.
+
+        The engine removes its own when it ends, and never what another process has left.
+        """
+        for path in self.spill.glob("duckdb_temp_*"):
+            path.unlink(missing_ok=True)
+
 
 @dataclass(frozen=True)
 class Basis:

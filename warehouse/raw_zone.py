@@ -11,7 +11,8 @@ over the files that no published night has read. The zone itself is never writte
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -212,6 +213,37 @@ def inspect(
     return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
 
 
+def require_what_was_known(
+    zone: RawZone,
+    known: Iterable[LedgerEntry],
+    share_max: Callable[[str], float],
+    rows_tolerated: Callable[[str], float],
+) -> None:
+    """Refuse a zone from which most of a table has gone since a night read it: a mount is lost, say.
+
+    Args:
+        zone: What was found.
+        known: What the nights that were published have noted of the files.
+        share_max: Largest share of a raw table's rows that may have gone.
+        rows_tolerated: Number of rows that may always have gone.
+
+    Raises:
+        RawZoneError: More than that has gone.
+    """
+    rows_known = Counter[str]()
+    for entry in known:
+        rows_known[entry.table_name] += entry.row_count
+    for files in zone.tables:
+        name = files.table.name
+        before = rows_known[name]
+        lost = before - files.rows
+        if lost > rows_tolerated(name) and lost > share_max(name) * before:
+            raise RawZoneError(
+                f"Raw table {name} has lost {lost:,} of the {before:,} rows that earlier nights have read: "
+                "bring its files back, or run with --full-refresh if they are gone for good"
+            )
+
+
 def open_views(
     database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_key: str, night_number: int = 1
 ) -> None:
@@ -334,10 +366,17 @@ def _succeeding(former: LedgerEntry | None, entry: LedgerEntry) -> LedgerEntry:
 
 def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]]:
     """Files below a folder with their formats, and those of no known format; hidden ones in neither."""
+    if (folder.is_symlink() or folder.exists()) and not folder.is_dir():
+        raise RawZoneError(
+            f"{folder.name}: raw table {folder.name} must be a folder of files, and this is none"
+        )
     known: list[tuple[Path, FileFormat]] = []
     ignored: list[Path] = []
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if any(_is_hidden(part) for part in path.relative_to(folder).parts) or not path.is_file():
+        if any(_is_hidden(part) for part in path.relative_to(folder).parts):
+            continue
+        if not path.is_file():
+            _require_folder(path, folder)
             continue
         format_ = next((found for suffix, found in _FORMATS.items() if path.name.endswith(suffix)), None)
         if format_ is None:
@@ -345,6 +384,20 @@ def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]
         else:
             known.append((path, format_))
     return known, ignored
+
+
+def _require_folder(path: Path, folder: Path) -> None:
+    """Refuse what is neither a file nor a folder: it would be passed over in silence."""
+    if path.is_symlink():
+        what = "a link to a folder, which is not followed" if path.is_dir() else "a link that leads nowhere"
+    elif not path.is_dir():
+        what = "neither a file nor a folder"
+    else:
+        return
+    raise RawZoneError(
+        f"{path.relative_to(folder.parent)}: this entry of raw table {folder.name} is {what}; put the file "
+        "itself there, or move it out of the raw zone"
+    )
 
 
 def _is_hidden(name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from expectations.thresholds import load_thresholds
 from loaders import complete_journey
 from orchestration import dbt
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
@@ -95,13 +96,21 @@ def _constraints(rules: Mapping[str, Any]) -> dg.TableColumnConstraints:
 def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[dg.MaterializeResult[Any]]:
     settings = night.settings
     basis = night.night.basis
+    ledger = read_ledger(night.warehouse.staging_file) if basis.last_number else {}
     zone = raw_zone.inspect(
         settings.raw,
         read_contract(PROJECT_ROOT),
         settings.source_time_zones,
-        read_ledger(night.warehouse.staging_file) if basis.last_number else None,
+        ledger,
         basis.number,
         basis.last_number,
+    )
+    thresholds = load_thresholds()
+    raw_zone.require_what_was_known(
+        zone,
+        [entry for entry in ledger.values() if entry.first_read_in <= basis.last_number],
+        lambda table: thresholds.value("raw", table, "lost_share_max"),
+        lambda table: thresholds.value("raw", table, "lost_rows_tolerated"),
     )
     # Nothing is written before the raw zone is known to be readable as a whole.
     key = settings.private_hash_key()

@@ -110,6 +110,15 @@ def test_status_of_an_empty_warehouse_is_1(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_status_of_a_damaged_file_is_1_and_says_the_way_out(tmp_path: Path):
+    (tmp_path / "engagement.duckdb").write_bytes(b"\0" * 20_000)
+    result = run("status", "--warehouse", tmp_path)
+    assert result.returncode == 1
+    assert "The published file cannot be read: IO Error: The file" in result.stdout
+    assert "`engagement rollback` puts an earlier publication in its place" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
 def test_a_rollback_without_publications_is_status_1_and_writes_nothing(tmp_path: Path):
     refused = run("rollback", "--warehouse", tmp_path)
     assert refused.returncode == 1

@@ -152,9 +152,7 @@
                     where quarantine_rule = 'erased' and not ({{ is_tombstoned(key, erased) }})
                 ) as found
             {%- endset -%}
-            {%- if load_relation(erased) is none -%}
-                {{ table_replaced(erased, "*", nothing) }}
-            {%- endif -%}
+            create table if not exists {{ erased }} as select * from {{ nothing }};
             {{ rows_inserted(erased, "tombstone, changed_in", found) }}
         {%- endfor -%}
     {%- endif -%}
@@ -166,12 +164,10 @@
         {%- set erased = erased_keys_of(
             night_relation(stg_model(parent_of(table)[0]))
         ) -%}
-        {%- if load_relation(erased) is not none -%}
-            {%- set query -%}
-                select count(*) from {{ erased }} where {{ is_unseen() }}
-            {%- endset -%}
-            {{ return(run_query(query).columns[0].values()[0] > 0) }}
-        {%- endif -%}
+        {%- set query -%}
+            select count(*) from {{ erased }} where {{ is_unseen() }}
+        {%- endset -%}
+        {{ return(run_query(query).columns[0].values()[0] > 0) }}
     {%- endif -%}
     {{ return(false) }}
 {%- endmacro %}

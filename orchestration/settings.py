@@ -118,11 +118,15 @@ class Settings:
 
     def fingerprint(self) -> str:
         """Return a hash of the settings that every stored row depends on: time zones, currency and key."""
-        key = self.hash_key
-        if key is None and self.hash_key_file.is_file():
-            key = self.hash_key_file.read_text(encoding="ascii").strip()
-        parts = [self.time_zone, self.reporting_currency, sorted(self.source_time_zones.items()), key]
+        zones = sorted(self.source_time_zones.items())
+        parts = [self.time_zone, self.reporting_currency, zones, self.known_hash_key()]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    def known_hash_key(self) -> str | None:
+        """Return the key that salts identifiers, if one is set or was made before."""
+        if self.hash_key is None and self.hash_key_file.is_file():
+            return self.hash_key_file.read_text(encoding="ascii").strip()
+        return self.hash_key
 
     def private_hash_key(self) -> str:
         """Return the key that salts identifiers; make and keep a random one when none is set.

@@ -110,7 +110,9 @@ def look_up(settings: Settings, groups: Sequence[Sequence[str]] | None) -> list[
         requests = persons.requested(connection)
         found = _persons(connection, groups, [key for key, _, _ in requests], hash_key)
         if not found:
-            raise NobodyError("Nobody has asked to be erased: raw table erasure_requests has no such row.")
+            raise NobodyError(
+                "Nobody has asked to be erased whom the last night knows of." + _pending(place, hash_key)
+            )
         held = []
         for person in found:
             raw = zone.that_name(person.identifier_keys)
@@ -126,7 +128,10 @@ def look_up(settings: Settings, groups: Sequence[Sequence[str]] | None) -> list[
                 )
             )
     if any(one.is_empty() for one in held):
-        raise NobodyError("Nothing is held of anybody with that identifier; is it spelled as at its source?")
+        raise NobodyError(
+            "Nothing is held of anybody with that identifier; is it spelled as at its source?"
+            + _pending(place, hash_key)
+        )
     return held
 
 
@@ -234,6 +239,12 @@ def _persons(
         if not any(key in person.identifier_keys for person in found):
             found.append(persons.find(connection, [key], hash_key))
     return found
+
+
+def _pending(place: Warehouse, hash_key: str) -> str:
+    """Say that an erasure was begun and not published, if so: who is erased is not found any more."""
+    begun = len(erasures.read(place.erasures, hash_key).pending)
+    return f" {begun} erasures wait to be carried out by the next night: run it." if begun else ""
 
 
 def _hash_key(settings: Settings) -> str:

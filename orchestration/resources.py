@@ -115,8 +115,8 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def carry_out_erasures(self, moment: datetime) -> None:
         """Rid the build files of whoever is erased tonight, and say in the audit that it is done.
 
-        Only the publication makes it true, so the register says so afterwards (`close_erasures`): a night that
-        dies in between is repeated whole by the next.
+        Only the publication makes it true, so the register says so afterwards (`close_erasures`): what a
+        night that dies in between has done is done again by the next.
 
         Args:
             moment: When the night is published, aware.

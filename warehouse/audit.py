@@ -269,7 +269,7 @@ SNAPSHOT_CHANGES = Table(
 )
 ERASURES = Table(
     "erasures",
-    "Evidence that persons were erased, without a word of whom: one row per erasure and table that held rows.",
+    "Evidence that persons were erased, without a word of whom: one row per erasure and table with rows.",
     (
         Column("erasure_id", "varchar", "The erasure; a random name."),
         Column(

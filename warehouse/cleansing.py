@@ -77,9 +77,12 @@ def _empty_logs(file: Path) -> None:
             " where database_name = current_database() and regexp_matches(table_name, ?)",
             [_LOGS],
         ).fetchall():
-            connection.execute(f"delete from {identifier(schema)}.{identifier(table)}")  # noqa: S608 - quoted
-        connection.execute(f"drop schema if exists {_SCRATCH_SCHEMA} cascade")
-        connection.execute(f"create schema {_SCRATCH_SCHEMA}")
+            # with the database first: DuckDB calls `staging.x` ambiguous in a file staging.duckdb
+            name = ".".join(map(identifier, (file.stem, schema, table)))
+            connection.execute(f"delete from {name}")  # noqa: S608 - quoted
+        scratch = f"{identifier(file.stem)}.{_SCRATCH_SCHEMA}"
+        connection.execute(f"drop schema if exists {scratch} cascade")
+        connection.execute(f"create schema {scratch}")
         connection.commit()
 
 

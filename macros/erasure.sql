@@ -76,33 +76,37 @@
     }}
 {%- endmacro %}
 
-{#- Whether a `typed` row is of somebody who was erased: its leading identifier is, or one that it cannot be without, or
-    the row that it belongs to. Empty for tables that name nobody. -#}
+{#- Keys, as SQL, of which any says whose a `typed` row is: its leading identifier, and those that it cannot be without.
+    Other identifiers that it carries may be somebody else's. -#}
+{% macro owner_keys_of_row(table) -%}
+    {%- set columns = contract_table(table).columns -%}
+    {%- set found = [] -%}
+    {%- for name, key in identifiers_of_row(table) if columns[name].meta.get("required") -%}
+        {%- do found.append(key) -%}
+    {%- endfor -%}
+    {%- set types = [] -%}
+    {%- for type in identifier_types() if type in columns -%}
+        {%- do types.append(type) -%}
+    {%- endfor -%}
+    {%- if types -%}
+        {%- do found.append(leading_identifier_key(types)) -%}
+    {%- endif -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{#- Whether a `typed` row is of somebody who was erased, or belongs to a row that was. Empty for tables that name
+    nobody. -#}
 {% macro is_of_the_erased(table) -%}
-    {%- set identifiers = identifiers_of_row(table) -%}
+    {%- set conditions = [] -%}
     {%- set parent = parent_of(table) -%}
     {%- if parent -%}
-        {{
-            is_tombstoned(
-                identifier_key(parent[1]),
-                erased_keys_of(ref("stg_" ~ staged_tables()[parent[0]])),
-            )
-        }}
-    {%- elif identifiers -%}
-        {%- set columns = contract_table(table).columns -%}
-        {%- set conditions = [] -%}
-        {%- for name, key in identifiers if columns[name].meta.get("required") -%}
-            {%- do conditions.append(is_tombstoned(key)) -%}
-        {%- endfor -%}
-        {%- set types = [] -%}
-        {%- for type in identifier_types() if type in columns -%}
-            {%- do types.append(type) -%}
-        {%- endfor -%}
-        {%- if types -%}
-            {%- do conditions.append(is_tombstoned(leading_identifier_key(types))) -%}
-        {%- endif -%}
-        {{ conditions | join("\nor ") }}
+        {%- set erased = erased_keys_of(ref("stg_" ~ staged_tables()[parent[0]])) -%}
+        {%- do conditions.append(is_tombstoned(identifier_key(parent[1]), erased)) -%}
     {%- endif -%}
+    {%- for key in owner_keys_of_row(table) -%}
+        {%- do conditions.append(is_tombstoned(key)) -%}
+    {%- endfor -%}
+    {{ conditions | join("\nor ") }}
 {%- endmacro %}
 
 {#- Whether a `typed` row carries any identifier of somebody who was erased. Empty for tables that name nobody. -#}
@@ -172,14 +176,22 @@
     {{ return(false) }}
 {%- endmacro %}
 
-{#- Whole select: the rows of the raw zone that name somebody, with file, key and content as delivered. What belongs to
-    such a row names the same person.
+{#- Whole select: the rows of the raw zone that name somebody, with file, key and content as delivered, and whether they
+    are the person's own. What belongs to a row of the person's own is the person's, too.
 
     persons     a relation with `identifier_key`, on which nothing is kept -#}
 {% macro raw_rows_that_name(persons) -%}
+    {#- read by leading_identifier_key, which dbt cannot see before it knows the contract -#}
+    {%- set _ = ref("blocked_identifiers") -%}
+    {%- set tables = [] -%}
+    {%- for table in staged_tables() if identifiers_of_row(table) or parent_of(table) -%}
+        {%- do tables.append(table) -%}
+    {%- endfor -%}
+    {%- set persons = "(select identifier_key from " ~ persons ~ ")" %}
     with
-        {%- for table in staged_tables() if identifiers_of_row(table) or parent_of(table) %}
+        {%- for table in tables %}
             {%- set delivered = delivered_columns(table) %}
+            {%- set parent = parent_of(table) %}
             typed_{{ table }} as (
                 select {{ typed_columns(table, delivered) }}
                 from ({{ raw_rows(table, delivered) }}) as raw_rows
@@ -189,22 +201,29 @@
                     '{{ table }}' as source_table,
                     source_file,
                     {{ source_key(contract_key(table)) }} as source_key,
-                    {{ raw_content("raw_row") }} as raw_content
+                    {{ raw_content("raw_row") }} as raw_content,
+                    {% if parent %} true
+                    {% else %}
+                        coalesce(
+                            {%- for key in owner_keys_of_row(table) %}
+                                {{ "or " if not loop.first }}{{ key }} in {{ persons }}
+                            {%- endfor %},
+                            false
+                        )
+                    {% endif %} as is_own
                 from typed_{{ table }}
                 where
-                    {%- if parent_of(table) %}
-                        {{ parent_of(table)[1] }}
-                        in (select source_key from named_{{ parent_of(table)[0] }})
-                    {%- else %}
-                        {%- for _, key in identifiers_of_row(table) %}
-                            {{ "or " if not loop.first }}{{ key }}
-                            in (select identifier_key from {{ persons }})
-                        {%- endfor %}
+                    {%- if parent %}
+                        {{ parent[1] }}
+                        in (select source_key from named_{{ parent[0] }} where is_own)
                     {%- endif %}
+                    {%- for _, key in identifiers_of_row(table) %}
+                        {{ "or " if not loop.first }}{{ key }} in {{ persons }}
+                    {%- endfor %}
             ),
         {%- endfor %}
         final as (
-            {%- for table in staged_tables() if identifiers_of_row(table) or parent_of(table) %}
+            {%- for table in tables %}
                 {{ "union all" if not loop.first }} select * from named_{{ table }}
             {%- endfor %}
         )

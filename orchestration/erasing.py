@@ -201,7 +201,7 @@ def export(settings: Settings, identifier_keys: Sequence[str], out: Path) -> dic
     if out.exists():
         raise NobodyError(f"{out} is there already; name a new file.")
     (held,) = look_up(settings, [identifier_keys])
-    keys = [(row.table, row.file, row.key) for row in held.raw]
+    keys = [(row.table, row.file, row.key) for row in held.raw if row.is_own]
     with _opened(Warehouse(settings.warehouse)) as connection:
         tables = persons.rows(connection, read_contract(PROJECT_ROOT), held.person, keys)
     content: dict[str, Any] = {
@@ -215,6 +215,10 @@ def export(settings: Settings, identifier_keys: Sequence[str], out: Path) -> dic
         "raw_zone": [
             {"table": row.table, "file": row.file, "key": row.key, "row": json.loads(row.content)}
             for row in held.raw
+            if row.is_own
+        ],
+        "named_in_rows_of_others": [
+            {"table": row.table, "file": row.file, "key": row.key} for row in held.raw if not row.is_own
         ],
         "warehouse": tables,
     }

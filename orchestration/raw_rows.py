@@ -36,12 +36,14 @@ class RawRow:
         file: Its file, relative to the zone.
         key: Its key, the parts of a composite one joined with |.
         content: The row as it was delivered, contract columns only, as JSON.
+        is_own: Whether it is the person's; else it is somebody else's, and names the person beside them.
     """
 
     table: str
     file: str
     key: str
     content: str
+    is_own: bool
 
 
 class RawRows:
@@ -56,10 +58,8 @@ class RawRows:
         """Return the rows that name one of some identifiers, and what belongs to such rows."""
         self._connection.execute(f"create or replace table {_PERSONS} (identifier_key varchar)")
         self._connection.execute(f"insert into {_PERSONS} select unnest(?)", [list(identifier_keys)])
-        found = self._connection.execute(
-            f"select source_table, source_file, source_key, raw_content from ({self._query}) order by all"  # noqa: S608
-        ).fetchall()
-        return [RawRow(*row) for row in found]
+        rows = self._connection.sql(self._query).order("all").fetchall()
+        return [RawRow(*row) for row in rows]
 
 
 @contextmanager
@@ -77,6 +77,7 @@ def opened(settings: Settings) -> Iterator[RawRows]:
         place = Warehouse(apart.warehouse)
         place.prepare()
         raw_zone.open_views(place.staging_file, zone, "no key is needed")
+        _load_blocked(place.staging_file)
         with _environment_of(apart):
             query = dbt.compiled(
                 f"{{{{ raw_rows_that_name('{_PERSONS}') }}}}",
@@ -93,6 +94,16 @@ def opened(settings: Settings) -> Iterator[RawRows]:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(f"attach {literal(place.staging_file)} as staging (read_only)")
             yield RawRows(connection, query)
+
+
+def _load_blocked(staging_file: Path) -> None:
+    """Load the one seed that decides whose a row is: placeholders name nobody."""
+    with duckdb.connect(str(staging_file)) as connection:
+        connection.execute("create schema seeds")
+        connection.execute(
+            "create table seeds.blocked_identifiers as from read_csv(?, all_varchar = true)",
+            [str(PROJECT_ROOT / "seeds" / "blocked_identifiers.csv")],
+        )
 
 
 @contextmanager

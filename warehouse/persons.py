@@ -142,10 +142,29 @@ def counts(
 def rows(
     connection: duckdb.DuckDBPyConnection, contract: RawContract, person: Person, raw_keys: Iterable[RawKey]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows that are held of a person, by table with its schema; arguments as of `counts`."""
+    """Return the rows that are a person's own, by table with its schema; arguments as of `counts`.
+
+    Rows of others that name the person are theirs, and what only says who is who is told by the identifiers.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
-    for table, condition in _conditions(connection, contract, person, raw_keys):
-        answer = connection.execute(f"select * from {table} where {condition} order by all")  # noqa: S608
+    (hashes,) = connection.execute(
+        "select list(hash(key)) from (select unnest($keys) as key)", {"keys": list(person.identifier_keys)}
+    ).fetchall()[0]
+    for table, any_name in _conditions(connection, contract, person, raw_keys):
+        columns = [name for name, *_ in connection.execute(f"describe {table}").fetchall()]
+        if "customer_id" in columns:
+            condition = "customer_id in (from temp.held)"
+        elif "identity_hash" in columns:
+            # of the leading identifier; tables without one, such as links, are found by any
+            condition = f"coalesce(list_contains($hashes, identity_hash), {any_name})"
+        elif _short(table).startswith("staging."):
+            condition = any_name
+        else:
+            continue
+        answer = connection.execute(
+            f"select * from {table} where {condition} order by all",  # noqa: S608 - names of our own models
+            {"hashes": hashes} if "$hashes" in condition else {},
+        )
         names = [column[0] for column in answer.description]
         held = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
         if held:
@@ -191,7 +210,9 @@ def _conditions(
             values += [keys[name] for name in names if name in keys]
         condition = " or ".join(f"{value} in (from temp.held)" for value in values)
         if (schema, table) == _QUARANTINE:
-            condition += " or (source_table, source_file, source_key) in (from temp.raw_keys)"
+            # a row of somebody else stays, without what stood in it
+            is_listed = "(source_table, source_file, source_key) in (from temp.raw_keys)"
+            condition += f" or ({is_listed} and raw_content is not null)"
         yield ".".join(map(identifier, (database, schema, table))), condition
 
 

@@ -88,5 +88,7 @@ def _chosen(found: Sequence[Kept], run_id: str | None) -> Edition:
     current = next((number for number, entry in enumerate(found) if entry.is_current), None)
     earlier = found if current is None else found[current + 1 :]
     if not earlier:
-        raise RollbackError(f"No earlier publication is kept to go back to; kept are {told}.")
+        raise RollbackError(
+            f"No earlier publication is kept to go back to; kept are {told} (an erasure removes earlier ones)."
+        )
     return earlier[0].edition

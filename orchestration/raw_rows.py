@@ -7,7 +7,6 @@ belong here: who the person is (`warehouse.persons`).
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -78,7 +77,7 @@ def opened(settings: Settings) -> Iterator[RawRows]:
         place.prepare()
         raw_zone.open_views(place.staging_file, zone, "no key is needed")
         _load_blocked(place.staging_file)
-        with _environment_of(apart):
+        with apart.applied():
             query = dbt.compiled(
                 f"{{{{ raw_rows_that_name('{_PERSONS}') }}}}",
                 variables=dbt.variables(
@@ -104,15 +103,3 @@ def _load_blocked(staging_file: Path) -> None:
             "create table seeds.blocked_identifiers as from read_csv(?, all_varchar = true)",
             [str(PROJECT_ROOT / "seeds" / "blocked_identifiers.csv")],
         )
-
-
-@contextmanager
-def _environment_of(settings: Settings) -> Iterator[None]:
-    """Let dbt's profile see other settings for a moment."""
-    before = dict(os.environ)
-    settings.apply()
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,7 @@ class Settings:
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
+        is_production: Whether the key must come from the environment: it then lies apart from the data.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
     """
 
@@ -71,6 +73,7 @@ class Settings:
     schedule: str = "0 2 * * *"
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
+    is_production: bool = False
     dagster_home: Path | None = None
 
     def __post_init__(self) -> None:
@@ -97,6 +100,11 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}HASH_KEY is shorter than {_MINIMUM_HASH_KEY_LENGTH} characters; make one with "
                 "`python -c 'import secrets; print(secrets.token_hex(32))'`."
+            )
+        if self.is_production and self.hash_key is None:
+            raise SettingsError(
+                f"{PREFIX}HASH_KEY is not set, and {PREFIX}PRODUCTION takes no key from a file beside the "
+                "data; give the key to the environment, e.g. from your secret store."
             )
         if len(self.schedule.split()) != 5:
             raise SettingsError(
@@ -178,6 +186,7 @@ class Settings:
             "SCHEDULE": self.schedule,
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
             "KEEP_PUBLICATIONS": str(self.keep_publications),
+            "PRODUCTION": str(self.is_production).lower(),
         }
         if self.hash_key is not None:
             values["HASH_KEY"] = self.hash_key
@@ -192,6 +201,17 @@ class Settings:
         for name, value in SILENT_TELEMETRY.items():
             target.setdefault(name, value)
         target.update(self.variables())
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Hand these settings to dbt's profile for a moment."""
+        before = dict(os.environ)
+        self.apply()
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -284,6 +304,14 @@ def _seconds(name: str, text: str) -> float:
         raise SettingsError(f"{PREFIX}{name} must be a number of seconds, not {text!r}.") from None
 
 
+def _boolean(name: str, text: str) -> bool:
+    values = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    try:
+        return values[text.strip().lower()]
+    except KeyError:
+        raise SettingsError(f"{PREFIX}{name} must be true or false, not {text!r}.") from None
+
+
 def _zones(_: str, text: str) -> dict[str, str]:
     return read_source_time_zones(text)
 
@@ -301,4 +329,5 @@ _READERS = {
     "SCHEDULE": ("schedule", _text),
     "LOCK_WAIT_SECONDS": ("lock_wait_seconds", _seconds),
     "KEEP_PUBLICATIONS": ("keep_publications", _integer),
+    "PRODUCTION": ("is_production", _boolean),
 }

@@ -89,6 +89,6 @@ def _chosen(found: Sequence[Kept], run_id: str | None) -> Edition:
     earlier = found if current is None else found[current + 1 :]
     if not earlier:
         raise RollbackError(
-            f"No earlier publication is kept to go back to; kept are {told} (an erasure removes earlier ones)."
+            f"No earlier publication is kept to go back to; kept are {told}; an erasure removes earlier ones."
         )
     return earlier[0].edition

@@ -294,7 +294,8 @@ def test_a_full_refresh_brings_nobody_back(late: BareWarehouse, tmp_path: Path) 
     tables = query(
         anew.place.staging_file,
         "select table_name, string_agg(column_name, ', ' order by column_name) from duckdb_columns()"
-        " where schema_name = 'staging' and not regexp_matches(table_name, '^base_|__(changes|row_accounts)$')"
+        " where schema_name = 'staging'"
+        " and not regexp_matches(table_name, '^base_|__(changes|row_accounts)$')"
         " and column_name not in ('changed_in', 'run_id') group by all",
     )
     assert len(tables) > 30

@@ -380,6 +380,7 @@ def record_rollback(path: Path, published_at: datetime, moment: datetime) -> Non
 
 def record_erasures(path: Path, register: Register) -> None:
     """Write down what the register of erasures says, in place of what stood there."""
+    none: list[tuple[str | None, int]] = [(None, 0)]
     rows = [
         [
             erasure.erasure_id,
@@ -393,7 +394,7 @@ def record_erasures(path: Path, register: Register) -> None:
             row_count,
         ]
         for erasure in register.erasures
-        for table, row_count in sorted(erasure.row_counts.items()) or [(None, 0)]
+        for table, row_count in sorted(erasure.row_counts.items()) or none
     ]
     with _connect(path) as connection:
         connection.execute(f"delete from audit.{ERASURES.name}")  # noqa: S608 - a name of this module

@@ -360,8 +360,8 @@ def company(sample_raw: Path, sample_warehouse: Path, tmp_path: Path) -> Iterato
 
 
 def occurrences(folders: Sequence[Path], words: Sequence[str]) -> dict[str, set[str]]:
-    """Files below folders, with the words that their bytes hold."""
-    pattern = re.compile(b"|".join(rf"(?<!\w){re.escape(word)}(?!\w)".encode() for word in words))
+    """Files below folders, with the words that their bytes hold; a database puts texts side by side."""
+    pattern = re.compile(b"|".join(re.escape(word).encode() for word in words))
     found = {}
     for folder in folders:
         for path in folder.rglob("*"):

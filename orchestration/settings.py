@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -58,6 +59,7 @@ class Settings:
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
+        is_production: Whether the key must come from the environment: it then lies apart from the data.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
         alert_webhook: Where alerts are posted, a secret URL; `None` for no webhook.
         alert_smtp: Mail server of alerts, `smtp://host:port` or `smtps://host:port`; `None` for no mail.
@@ -78,6 +80,7 @@ class Settings:
     schedule: str = "0 2 * * *"
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
+    is_production: bool = False
     dagster_home: Path | None = None
     alert_webhook: str | None = field(default=None, repr=False)
     alert_smtp: str | None = None
@@ -110,6 +113,11 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}HASH_KEY is shorter than {_MINIMUM_HASH_KEY_LENGTH} characters; make one with "
                 "`python -c 'import secrets; print(secrets.token_hex(32))'`."
+            )
+        if self.is_production and self.hash_key is None:
+            raise SettingsError(
+                f"{PREFIX}HASH_KEY is not set, and {PREFIX}PRODUCTION takes no key from a file beside the "
+                "data; give the key to the environment, e.g. from your secret store."
             )
         if len(self.schedule.split()) != 5:
             raise SettingsError(
@@ -158,11 +166,15 @@ class Settings:
 
     def fingerprint(self) -> str:
         """Return a hash of the settings that every stored row depends on: time zones, currency and key."""
-        key = self.hash_key
-        if key is None and self.hash_key_file.is_file():
-            key = self.hash_key_file.read_text(encoding="ascii").strip()
-        parts = [self.time_zone, self.reporting_currency, sorted(self.source_time_zones.items()), key]
+        zones = sorted(self.source_time_zones.items())
+        parts = [self.time_zone, self.reporting_currency, zones, self.known_hash_key()]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    def known_hash_key(self) -> str | None:
+        """Return the key that salts identifiers, if one is set or was made before."""
+        if self.hash_key is None and self.hash_key_file.is_file():
+            return self.hash_key_file.read_text(encoding="ascii").strip()
+        return self.hash_key
 
     def private_hash_key(self) -> str:
         """Return the key that salts identifiers; make and keep a random one when none is set.
@@ -214,6 +226,7 @@ class Settings:
             "SCHEDULE": self.schedule,
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
             "KEEP_PUBLICATIONS": str(self.keep_publications),
+            "PRODUCTION": str(self.is_production).lower(),
         }
         optional = {
             "HASH_KEY": self.hash_key,
@@ -236,6 +249,17 @@ class Settings:
         for name, value in SILENT_TELEMETRY.items():
             target.setdefault(name, value)
         target.update(self.variables())
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Hand these settings to dbt's profile for a moment."""
+        before = dict(os.environ)
+        self.apply()
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -337,6 +361,14 @@ def _seconds(name: str, text: str) -> float:
         raise SettingsError(f"{PREFIX}{name} must be a number of seconds, not {text!r}.") from None
 
 
+def _boolean(name: str, text: str) -> bool:
+    values = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    try:
+        return values[text.strip().lower()]
+    except KeyError:
+        raise SettingsError(f"{PREFIX}{name} must be true or false, not {text!r}.") from None
+
+
 def _zones(_: str, text: str) -> dict[str, str]:
     return read_source_time_zones(text)
 
@@ -360,4 +392,5 @@ _READERS = {
     "ALERT_SMTP_PASSWORD": ("alert_smtp_password", _text),
     "ALERT_MAIL_FROM": ("alert_mail_from", _text),
     "ALERT_MAIL_TO": ("alert_mail_to", _text),
+    "PRODUCTION": ("is_production", _boolean),
 }

@@ -31,6 +31,11 @@ class Warehouse:
         return self.folder / "publications"
 
     @property
+    def erasures(self) -> Path:
+        """Register of erasures: the tombstones of erased persons, and what was done when."""
+        return self.folder / "erasures.json"
+
+    @property
     def lock(self) -> Path:
         """Lock of the single writer."""
         return self.folder / "night.lock"

@@ -245,7 +245,11 @@ def require_what_was_known(
 
 
 def open_views(
-    database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_key: str, night_number: int = 1
+    database: Path | duckdb.DuckDBPyConnection,
+    zone: RawZone,
+    hash_key: str,
+    night_number: int = 1,
+    tombstones: Sequence[str] = (),
 ) -> None:
     """Make schemas ``raw`` and ``arrived`` in one DuckDB file: a view per table, the ledger, the private key.
 
@@ -258,10 +262,11 @@ def open_views(
         hash_key: The warehouse's private key for hashing identifiers; stored as the only row of
             ``raw.hash_key``.
         night_number: This night; the only row of ``raw.night``, by which the file is recognised.
+        tombstones: What ``raw.tombstones`` holds: staging leaves out rows that name an erased person.
     """
     if isinstance(database, Path):
         with duckdb.connect(str(database)) as connection:
-            open_views(connection, zone, hash_key, night_number)
+            open_views(connection, zone, hash_key, night_number, tombstones)
         return
     database.execute("begin")
     try:
@@ -280,6 +285,8 @@ def open_views(
         database.execute("insert into raw.hash_key values (?)", [hash_key])
         database.execute("create or replace table raw.night (night_number bigint not null)")
         database.execute("insert into raw.night values (?)", [night_number])
+        database.execute("create or replace table raw.tombstones (tombstone varchar not null)")
+        database.execute("insert into raw.tombstones select unnest(?)", [list(tombstones)])
         database.execute("commit")
     except duckdb.Error:
         database.execute("rollback")

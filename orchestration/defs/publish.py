@@ -73,13 +73,16 @@ def published_asset() -> dg.AssetsDefinition:
             edition = Edition(night.night.run_id, night.night.as_of, _moment(night))
             # Before the copy: readers shall find the run that they are looking at.
             night.succeed(edition.published_at)
+            night.carry_out_erasures(edition.published_at)
             publication = publish(
                 night.warehouse.marts_file,
                 night.warehouse.published,
                 night.warehouse.kept,
                 edition,
-                keep=night.settings.keep_publications,
+                # earlier publications still know who is erased tonight
+                keep=1 if night.register.pending else night.settings.keep_publications,
             )
+            night.close_erasures(edition.published_at)
             night.mark_published()
         megabytes = publication.size_bytes / 1_000_000
         context.log.info(f"{publication.path} ({megabytes:,.1f} MB) in {publication.seconds:.2f} s")

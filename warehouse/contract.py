@@ -50,6 +50,9 @@ class RawColumn:
         is_key: Part of the table's key.
         is_required: A file without the column stops the run; a row without the value goes to quarantine.
         is_identifier: Names a person.
+        identifier_type: Type of the identifier where it is not the column's own name.
+        scope: Name of what a handle is unique on; empty where another column or nothing says it.
+        scoped_by: Column that names what a handle is unique on; empty without one.
         is_event_time: The time that a row is about.
         is_personal: Personal data.
         minimum: Least value allowed, if there is one.
@@ -68,6 +71,9 @@ class RawColumn:
     minimum: float | None = None
     maximum: float | None = None
     accepted_values: tuple[str, ...] = ()
+    identifier_type: str = ""
+    scope: str = ""
+    scoped_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +222,9 @@ def _read_column(file: Path, table: str, column: Mapping[str, Any]) -> RawColumn
         minimum=marks.get("minimum"),
         maximum=marks.get("maximum"),
         accepted_values=tuple(marks.get("accepted_values", ())),
+        identifier_type=marks.get("identifier_type", ""),
+        scope=marks.get("scope", ""),
+        scoped_by=marks.get("scoped_by", ""),
     )
 
 

@@ -1,7 +1,7 @@
 """The command `engagement`: a night without Dagster's UI, and what a person needs around it.
 
-Exit status: 0 done; 1 not published, readers see what they saw before (`trace`: a number does not follow from its
-rows); 2 wrong usage, settings or raw tables.
+Exit status: 0 done; 1 not published, readers see what they saw before (`trace`: a number does not follow from
+its rows); 2 wrong usage, settings or raw tables.
 Heavy imports (Dagster, dbt, Great Expectations: seconds) stand in the commands that need them, so that help
 and wrong usage answer at once. What does NOT belong here: SQL, and how a night works (`orchestration.defs`).
 """

@@ -41,7 +41,7 @@ def show_trace(console: Console, trace: Trace, *, rows_shown: int) -> None:
     _say(console, "built with", ", ".join(f"{tool} {number}" for tool, number in trace.run.versions.items()))
     for note in trace.notes:
         _say(console, "note", note)
-    headings = ("part", "column", "published", "counted anew", "", "interactions", "touches")
+    headings: tuple[str, ...] = ("part", "column", "published", "counted anew", "", "interactions", "touches")
     console.print(_table("The numbers", headings, [_number_cells(number) for number in trace.numbers]))
     acts, touches = _latest(trace.acts, rows_shown), _latest(trace.touches, rows_shown)
     headings = ("occurred at (UTC)", "interaction", "channel", "type", "prompt", "touch", "context")
@@ -119,8 +119,8 @@ def as_json(trace: Trace) -> str:
 def disagreement(trace: Trace) -> str:
     """Return which numbers do not follow from their rows, in a sentence."""
     wrong = [
-        f"{number.column}{f' ({number.part})' if number.part else ''} is published as {_told(number.published)}"
-        f" and counted as {_told(number.counted.value)}"
+        f"{number.column}{f' ({number.part})' if number.part else ''} is published as "
+        f"{_told(number.published)} and counted as {_told(number.counted.value)}"
         for number in trace.numbers
         if number.agrees is False
     ]

@@ -254,6 +254,29 @@ def open_views(
         raise
 
 
+def empty_zone(path: Path, contract: RawContract) -> RawZone:
+    """Return a raw zone without a file: its views have the contract's columns and types, and no row.
+
+    Args:
+        path: Where it would be.
+        contract: What it should hold.
+    """
+    tables = [
+        TableFiles(
+            table=table,
+            files=(),
+            columns={column.name: _view_type(column, ()) for column in table.columns},
+            missing_columns=(),
+            extra_columns=(),
+            ignored_files=(),
+            rows=0,
+            last_loaded_at=None,
+        )
+        for table in contract.values()
+    ]
+    return RawZone(path=path, tables=tuple(tables), unknown_entries=())
+
+
 def rows_of_keys(
     connection: duckdb.DuckDBPyConnection,
     raw: Path,

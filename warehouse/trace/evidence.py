@@ -1,6 +1,6 @@
 """The rows that a number follows from: read from the published file, and of orders from the build files.
 
-Everything is read-only, and of what models have added up nothing is read: interactions and touches one by one.
+Everything is read-only, and nothing is read that models have added up: interactions and touches one by one.
 What does NOT belong here: what is counted (`warehouse.trace.counted`), raw rows (`warehouse.trace.raw_rows`).
 """
 
@@ -61,7 +61,8 @@ def read_run(published: duckdb.DuckDBPyConnection) -> Run:
     if row is None:
         raise TraceError("The published file names no night that was published.")
     versions = dict(zip(("dbt", "DuckDB", "Dagster", "Great Expectations"), row[8:], strict=True))
-    return Run(*row[:8], versions=versions)
+    run_id, as_of, zone, currency, code, seeds, published_at, number = row[:8]
+    return Run(run_id, as_of, zone, currency, code, seeds, published_at, number, versions)
 
 
 def read_rules(seeds: Path) -> Rules:
@@ -160,8 +161,8 @@ def read_bookings(
         row["return_id"]: row
         for row in _records(
             build,
-            "select return_id, order_id, returned_at, amount, currency from staging.staging.stg_orders__returns"
-            " where return_id in (select unnest(?))",
+            "select return_id, order_id, returned_at, amount, currency"
+            " from staging.staging.stg_orders__returns where return_id in (select unnest(?))",
             returned,
         )
     }

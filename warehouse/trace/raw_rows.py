@@ -1,8 +1,8 @@
 """Raw rows behind interactions and touches: file, key, load time and content, as the raw zone has them now.
 
-Which version of a row counts is known to its `stg_` table, which keeps the file; the content is read from that
-file alone. Identifiers are shown as the marts show them, hashed with the warehouse's key, unless they are asked for
-in clear. What does NOT belong here: what the rows mean.
+Which version of a row counts is known to its `stg_` table, which keeps the file; the content is read from
+that file alone. Identifiers are shown as the marts show them, hashed with the warehouse's key, unless they
+are asked for in clear. What does NOT belong here: what the rows mean.
 """
 # ruff: noqa: S608 - names come from the contract and from DuckDB's catalog; values do not enter a query.
 
@@ -23,6 +23,8 @@ from warehouse.quoting import identifier
 from warehouse.raw_zone import rows_of_keys
 
 HIDDEN = "(hidden)"
+# A shorter identifier stands in many a number by chance.
+_SHORTEST_SECRET = 5
 _MAIL = re.compile(r"[^\s@]+(@|%40)[^\s@]+")
 _NO_DIGIT = re.compile(r"^00|[^0-9]")
 
@@ -75,8 +77,8 @@ def read_raw_rows(
         in_clear: Whether identifiers are shown as they are.
     """
     wanted: dict[str, list[str]] = {}
-    for table, key in sorted(set(keys)):
-        wanted.setdefault(table, []).append(key)
+    for name, key in sorted(set(keys)):
+        wanted.setdefault(name, []).append(key)
     (hash_key,) = build.execute("select hash_key from raw.hash_key").fetchone() or ("",)
     found: dict[Key, RawRow] = {}
     for name, names in wanted.items():
@@ -98,20 +100,28 @@ def hashed(table: RawTable, content: Content, hash_key: str) -> dict[str, str | 
         hash_key: The warehouse's private key.
     """
     columns = {column.name: column for column in table.columns}
-    secrets = {value.lower() for name, value in content.items() if value and columns[name].is_identifier}
+    secrets = {
+        value.lower()
+        for name, value in content.items()
+        if value and len(value) >= _SHORTEST_SECRET and columns[name].is_identifier
+    }
     shown: dict[str, str | None] = {}
     for name, value in content.items():
         if value is None:
             shown[name] = None
         elif columns[name].is_identifier:
             shown[name] = _hash(columns[name], value, content, hash_key)
-        elif columns[name].is_personal or _MAIL.search(value):
-            shown[name] = HIDDEN
-        elif not columns[name].is_key and any(secret in value.lower() for secret in secrets):
+        elif columns[name].is_key:
+            shown[name] = value
+        elif columns[name].is_personal or _MAIL.search(value) or _repeats(value, secrets):
             shown[name] = HIDDEN
         else:
             shown[name] = value
     return shown
+
+
+def _repeats(value: str, secrets: Iterable[str]) -> bool:
+    return any(secret in value.lower() for secret in secrets)
 
 
 def _hash(column: RawColumn, value: str, content: Content, hash_key: str) -> str:

@@ -1,7 +1,7 @@
 """A trace: a customer's published row, the rows that it follows from, and whether it follows from them.
 
-Reads the published file that readers see, and, for whoever may read them, build files and raw zone. Nothing is
-written. What does NOT belong here: how a trace is shown (`orchestration.trace_report`).
+Reads the published file that readers see, and, for whoever may read them, build files and raw zone. Nothing
+is written. What does NOT belong here: how a trace is shown (`orchestration.trace_report`).
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def trace(
             ]
             found = prompts(evidence)
             acts, touches = _concerned(numbers, evidence.acts, evidence.touches, found)
-            keys = [(row.source_table, row.source_key) for row in (*acts, *touches)]
+            keys = [*map(_key, acts), *map(_key, touches)]
             raw_rows = read_raw_rows(build, raw, contract, keys, in_clear=in_clear) if build else {}
         notes.extend(_prompt_notes(acts, found))
         tables = _tables_on_the_way(model, acts, touches)
@@ -209,15 +209,13 @@ def _published_rows(
     rows = read_rows(published, model, PARTS.get(model), customer, day)
     if rows:
         return rows
-    known = published.execute(
-        f"select min(snapshot_date), max(snapshot_date), list(distinct snapshot_date order by snapshot_date)"
-        f" from marts.{model} where customer_id = ?",  # noqa: S608 - a name of FACTS
-        [customer],
-    ).fetchone()
+    extent = "min(snapshot_date), max(snapshot_date), count(distinct snapshot_date)"
+    query = f"select {extent} from marts.{model} where customer_id = ?"  # noqa: S608 - a name of FACTS
+    known = published.execute(query, [customer]).fetchone()
     if known is None or known[0] is None:
         raise TraceError(f"{model} has no customer {customer!r}; ids stand in marts.dim_customers.")
     raise TraceError(
-        f"{model} has no row of customer {customer} at {day}; there are {len(known[2])} snapshot dates from "
+        f"{model} has no row of customer {customer} at {day}; there are {known[2]} snapshot dates from "
         f"{known[0]} to {known[1]}, the month's ends and the current one."
     )
 
@@ -268,9 +266,13 @@ def _prompt_notes(acts: Sequence[Act], found: Mapping[str, Prompt]) -> list[str]
     return notes
 
 
+def _key(row: Act | Touch) -> Key:
+    return row.source_table, row.source_key
+
+
 def _tables_on_the_way(model: str, acts: Sequence[Act], touches: Sequence[Touch]) -> list[str]:
     """Return the mart, what it is made from, and the raw tables behind, nearest first."""
-    sources = sorted({row.source_table for row in (*acts, *touches)})
+    sources = sorted({row.source_table for row in acts} | {row.source_table for row in touches})
     return [model, "fct_engagement_days", "fct_interactions", "fct_touches", *sources]
 
 
@@ -287,7 +289,10 @@ def _checks(published: duckdb.DuckDBPyConnection, run: Run, tables: Sequence[str
         """,
         [run.run_id, list(tables), list(tables)],
     ).fetchall()
-    return [Check(*row[:5], not_passed=tuple(row[5] or ())) for row in rows]
+    return [
+        Check(layer, table, tool, checks, passed, tuple(failed or ()))
+        for layer, table, tool, checks, passed, failed in rows
+    ]
 
 
 def _model_runs(published: duckdb.DuckDBPyConnection, run: Run, tables: Sequence[str]) -> list[ModelRun]:

@@ -281,18 +281,19 @@ def _checks(published: duckdb.DuckDBPyConnection, run: Run, tables: Sequence[str
         """
         select
             layer, table_name, tool, count(*), count_if(is_success),
-            list(concat_ws(' ', expectation, column_name) order by all) filter (where not is_success)
+            list_sort(list(concat_ws(' ', expectation, column_name)) filter (where not is_success))
         from audit.check_results
         where run_id = ? and table_name in (select unnest(?))
         group by layer, table_name, tool
-        order by list_position(?, table_name), layer, tool
+        order by layer, tool
         """,
-        [run.run_id, list(tables), list(tables)],
+        [run.run_id, list(tables)],
     ).fetchall()
-    return [
-        Check(layer, table, tool, checks, passed, tuple(failed or ()))
-        for layer, table, tool, checks, passed, failed in rows
+    checks = [
+        Check(layer, table, tool, count, passed, tuple(failed or ()))
+        for layer, table, tool, count, passed, failed in rows
     ]
+    return sorted(checks, key=lambda check: tables.index(check.table))
 
 
 def _model_runs(published: duckdb.DuckDBPyConnection, run: Run, tables: Sequence[str]) -> list[ModelRun]:
@@ -301,11 +302,10 @@ def _model_runs(published: duckdb.DuckDBPyConnection, run: Run, tables: Sequence
         select layer, model_name, status, seconds, row_count
         from audit.model_runs
         where run_id = ? and model_name in (select unnest(?))
-        order by list_position(?, model_name)
         """,
-        [run.run_id, list(tables), list(tables)],
+        [run.run_id, list(tables)],
     ).fetchall()
-    return [ModelRun(*row) for row in rows]
+    return sorted((ModelRun(*row) for row in rows), key=lambda built: tables.index(built.model))
 
 
 @contextmanager
@@ -333,12 +333,10 @@ def _build_file(place: Warehouse, notes: list[str]) -> Iterator[duckdb.DuckDBPyC
 
 @contextmanager
 def _read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published file; whatever goes wrong in it becomes a sentence."""
     try:
-        connection = duckdb.connect(str(path), read_only=True)
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
     except duckdb.Error as error:
         raise TraceError(f"The published file {path} cannot be read: {str(error).splitlines()[0]}") from error
-    try:
-        connection.execute("set TimeZone = 'UTC'")
-        yield connection
-    finally:
-        connection.close()

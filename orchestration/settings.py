@@ -16,6 +16,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +58,7 @@ class Settings:
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
+        openlineage: File, or http address, that OpenLineage events of every night go to; `None` for none.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
     """
 
@@ -71,6 +73,7 @@ class Settings:
     schedule: str = "0 2 * * *"
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
+    openlineage: str | None = None
     dagster_home: Path | None = None
 
     def __post_init__(self) -> None:
@@ -177,6 +180,8 @@ class Settings:
         }
         if self.hash_key is not None:
             values["HASH_KEY"] = self.hash_key
+        if self.openlineage is not None:
+            values["OPENLINEAGE"] = self.openlineage
         variables = {PREFIX + name: value for name, value in values.items()}
         if self.dagster_home is not None:
             variables["DAGSTER_HOME"] = str(self.dagster_home.resolve())
@@ -266,6 +271,21 @@ def _text(_: str, text: str) -> str:
     return text
 
 
+def _lineage_target(name: str, text: str) -> str:
+    if "://" not in text:
+        return str(Path(text).expanduser().resolve())
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError(
+            f"{PREFIX}{name} must be a file or an address like http://localhost:5000/api/v1/lineage."
+        )
+    return text
+
+
 def _integer(name: str, text: str) -> int:
     try:
         return int(text)
@@ -297,4 +317,5 @@ _READERS = {
     "SCHEDULE": ("schedule", _text),
     "LOCK_WAIT_SECONDS": ("lock_wait_seconds", _seconds),
     "KEEP_PUBLICATIONS": ("keep_publications", _integer),
+    "OPENLINEAGE": ("openlineage", _lineage_target),
 }

@@ -295,7 +295,6 @@ def test_rows_of_a_mart_hang_on_filters_and_joins_of_all_its_models(rows: Sequen
         "seeds.thresholds.value",
     }
     assert deciding - sources(rows, "fct_interactions", None).keys() == set()
-    assert "raw.orders.total_amount" not in sources(rows, "fct_interactions", None)
     assert set(sources(rows, "fct_interactions", None).values()) == {"rows"}
 
 

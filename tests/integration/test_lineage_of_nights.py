@@ -48,13 +48,12 @@ def test_a_catalogue_is_told_of_a_published_night(sample_warehouse: Path):
     assert start["run"]["runId"] == end["run"]["runId"]
     with open_published(sample_warehouse) as published:
         assert published.execute("select run_id from audit.runs").fetchall() == [(end["run"]["runId"],)]
-        marts = {
-            name: rows
-            for name, rows in published.execute(
+        marts = dict(
+            published.execute(
                 "select layer || '.' || model_name, row_count from audit.model_runs"
                 " where layer in ('marts', 'audit')"
             ).fetchall()
-        }
+        )
         loads = dict(
             published.execute(
                 "select 'raw.' || table_name, row_count from audit.source_loads where file_count > 0"

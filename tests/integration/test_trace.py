@@ -28,7 +28,7 @@ def engagement(*arguments: str | Path) -> Result:
 
 @pytest.fixture(scope="module")
 def customers(sample_warehouse: Path) -> list[str]:
-    """A few customers of every kind: busy, seen once, with cancelled orders, with returns, much written to."""
+    """A few customers: busy, seen once, with cancelled orders, with returns, much written to."""
     with open_published(sample_warehouse) as published:
         return [
             customer

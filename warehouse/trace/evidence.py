@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from warehouse.trace.counted import Act, Booking, Evidence, Rules, Touch, Value
+from warehouse.trace.score import DIMENSIONS, MODEL, Peer, Ranking
 
 _CANCELLED = frozenset({"cancelled", "canceled", "voided"})
 _MONEY = Decimal("0.0001")
@@ -67,7 +68,7 @@ def read_run(published: duckdb.DuckDBPyConnection) -> Run:
 
 def read_rules(seeds: Path) -> Rules:
     """Return the business decisions under a folder of seeds."""
-    types = {row["interaction_type"]: row for row in _seed(seeds, "interaction_types")}
+    types = _types(_seed(seeds, "interaction_types"))
     return Rules(
         thresholds={row["threshold"]: float(row["value"]) for row in _seed(seeds, "thresholds")},
         windows={
@@ -76,6 +77,29 @@ def read_rules(seeds: Path) -> Rules:
         },
         weights={name: float(row["weight"] or 0) for name, row in types.items()},
         types=types,
+    )
+
+
+def read_ranking(published: duckdb.DuckDBPyConnection, seeds: Path, customer: str) -> Ranking:
+    """Return what the score of a customer needs beside the customer's own rows."""
+    measures = ", ".join(f"{name}_measure" for name in DIMENSIONS)
+    query = f"select customer_id, tenure_band, {measures} from marts.{MODEL}"  # noqa: S608 - our own names
+    rows = published.execute(query).fetchall()
+    everybody = {name: Peer(band, dict(zip(DIMENSIONS, told, strict=True))) for name, band, *told in rows}
+    own = everybody.pop(customer, Peer(None, {}))
+    renewals = published.execute(
+        "select occurred_on, revenue from marts.fct_interactions"
+        " where customer_id = ? and prompt_status = 'system' and revenue is not null",
+        [customer],
+    ).fetchall()
+    return Ranking(
+        own=own.measures,
+        peers=list(everybody.values()),
+        renewals=renewals,
+        dimensions=_seed(seeds, "score_dimensions"),
+        bands=_seed(seeds, "tenure_bands"),
+        tiers=_seed(seeds, "engagement_tiers"),
+        stages=_seed(seeds, "engagement_stages"),
     )
 
 
@@ -294,6 +318,16 @@ def _one(connection: duckdb.DuckDBPyConnection, query: str, *values: object) -> 
     if row is None:
         raise TraceError("The published file holds no interactions.")
     return row
+
+
+def _types(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Return what is said of every type of interaction; of several events that are one type, the first."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row["route"] == "interaction":
+            known = found.setdefault(row["interaction_type"], dict(row))
+            known.update({name: min(known[name], value) for name, value in row.items()})
+    return found
 
 
 def _seed(folder: Path, name: str) -> list[dict[str, str]]:

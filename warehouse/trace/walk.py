@@ -25,14 +25,17 @@ from warehouse.trace.evidence import (
     TraceError,
     read_bookings,
     read_evidence,
+    read_ranking,
     read_rows,
     read_rules,
     read_run,
 )
 from warehouse.trace.raw_rows import Key, RawRow, read_raw_rows
+from warehouse.trace.score import MODEL, score
 
 # Column that tells the rows of one customer and snapshot date apart.
 PARTS: Mapping[str, str] = {"fct_engagement_context": "context", "fct_engagement_volume": "channel"}
+COVERED = (*FACTS, MODEL)
 _KEYS = ("customer_id", "snapshot_date")
 
 
@@ -156,9 +159,9 @@ def trace(
         NothingPublishedError: No night was published yet.
         TraceError: The mart is not covered, or customer, date or column is not there.
     """
-    if model not in FACTS:
-        near = get_close_matches(model, FACTS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"covered are {', '.join(FACTS)}."
+    if model not in COVERED:
+        near = get_close_matches(model, COVERED, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"covered are {', '.join(COVERED)}."
         raise TraceError(f"trace does not cover {model!r}; {hint}")
     if not place.published.is_file():
         raise NothingPublishedError(f"Nothing is published in {place.folder}: run a night first.")
@@ -175,10 +178,13 @@ def trace(
         with _build_file(place, notes) as build:
             bookings = read_bookings(build, published, run, customer) if build else None
             evidence = read_evidence(published, run, read_rules(seeds), customer, day, bookings)
+            counted = (
+                score(evidence, read_ranking(published, seeds, customer))
+                if model == MODEL
+                else FACTS[model](evidence)
+            )
             numbers = [
-                number
-                for number in _numbers(rows, FACTS[model](evidence))
-                if column is None or number.column == column
+                number for number in _numbers(rows, counted) if column is None or number.column == column
             ]
             found = prompts(evidence)
             acts, touches = _concerned(numbers, evidence.acts, evidence.touches, found)
@@ -273,7 +279,8 @@ def _key(row: Act | Touch) -> Key:
 def _tables_on_the_way(model: str, acts: Sequence[Act], touches: Sequence[Touch]) -> list[str]:
     """Return the mart, what it is made from, and the raw tables behind, nearest first."""
     sources = sorted({row.source_table for row in acts} | {row.source_table for row in touches})
-    return [model, "fct_engagement_days", "fct_interactions", "fct_touches", *sources]
+    facts = list(FACTS) if model == MODEL else []
+    return [model, *facts, "fct_engagement_days", "fct_interactions", "fct_touches", *sources]
 
 
 def _checks(published: duckdb.DuckDBPyConnection, run: Run, tables: Sequence[str]) -> list[Check]:

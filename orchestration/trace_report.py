@@ -175,7 +175,8 @@ def _raw_record(trace: Trace, row: Act | Touch) -> dict[str, Any] | None:
 
 def _show_raw_row(console: Console, row: RawRow) -> None:
     head = Text.assemble(
-        (f"  {row.table} {row.key}", "cyan"), f"  {row.file or 'no file'}, loaded {row.loaded_at}"
+        (_printable(f"  {row.table} {row.key}"), "cyan"),
+        _printable(f"  {row.file or 'no file'}, loaded {row.loaded_at}"),
     )
     console.print(head, soft_wrap=True)
     if row.note:
@@ -191,7 +192,7 @@ def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("-" if value is None else str(value)) for value in row))
+        table.add_row(*(Text("-" if value is None else _printable(value)) for value in row))
     return table
 
 
@@ -206,7 +207,12 @@ def _title(what: str, shown: Sequence[Any], rows: Sequence[Any]) -> str:
 
 
 def _say(console: Console, what: str, text: str) -> None:
-    console.print(Text.assemble((f"{what:<12}", "bold"), text), soft_wrap=True)
+    console.print(Text.assemble((f"{what:<12}", "bold"), _printable(text)), soft_wrap=True)
+
+
+def _printable(value: object) -> str:
+    """Return a text that cannot steer a terminal, whatever a raw key holds."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(value))
 
 
 def _told(value: Value) -> str:

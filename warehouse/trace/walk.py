@@ -175,7 +175,7 @@ def trace(
             notes.append(
                 "The seeds of this checkout are not those of the night: what is counted anew follows these."
             )
-        with _build_file(place, notes) as build:
+        with _build_file(place, run, notes) as build:
             bookings = read_bookings(build, published, run, customer) if build else None
             evidence = read_evidence(published, run, read_rules(seeds), customer, day, bookings)
             counted = (
@@ -316,7 +316,7 @@ def _model_runs(published: duckdb.DuckDBPyConnection, run: Run, tables: Sequence
 
 
 @contextmanager
-def _build_file(place: Warehouse, notes: list[str]) -> Iterator[duckdb.DuckDBPyConnection | None]:
+def _build_file(place: Warehouse, run: Run, notes: list[str]) -> Iterator[duckdb.DuckDBPyConnection | None]:
     """Open the build file with raw and staging rows, if whoever asks may read it and no night writes it."""
     connection: duckdb.DuckDBPyConnection | None = None
     try:
@@ -327,6 +327,8 @@ def _build_file(place: Warehouse, notes: list[str]) -> Iterator[duckdb.DuckDBPyC
         else:
             connection = duckdb.connect(str(place.staging_file), read_only=True)
             connection.execute("set TimeZone = 'UTC'")
+            if connection.execute("select night_number from raw.night").fetchone() != (run.night_number,):
+                notes.append("The build files are of another night than the published one: so are raw rows.")
     except (OSError, duckdb.Error):
         notes.append(
             "You may not read the build files: raw rows are not shown, orders and revenue not counted."

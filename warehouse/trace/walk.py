@@ -221,8 +221,8 @@ def _published_rows(
     if known is None or known[0] is None:
         raise TraceError(f"{model} has no customer {customer!r}; ids stand in marts.dim_customers.")
     raise TraceError(
-        f"{model} has no row of customer {customer} at {day}; it has {known[2]}, from {known[0]} to {known[1]}: "
-        "months' ends and the current snapshot date."
+        f"{model} has no row of customer {customer} at {day}; it has {known[2]}, from {known[0]} to "
+        f"{known[1]}: months' ends and the current snapshot date."
     )
 
 

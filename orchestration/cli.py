@@ -1,6 +1,7 @@
 """The command `engagement`: a night without Dagster's UI, and what a person needs around it.
 
-Exit status: 0 done; 1 not published, readers see what they saw before; 2 wrong usage, settings or raw tables.
+Exit status: 0 done; 1 not published, readers see what they saw before (`trace`: a number does not follow from
+its rows); 2 wrong usage, settings or raw tables.
 Heavy imports (Dagster, dbt, Great Expectations: seconds) stand in the commands that need them, so that help
 and wrong usage answer at once. What does NOT belong here: SQL, and how a night works (`orchestration.defs`).
 """
@@ -35,6 +36,7 @@ NOT_PUBLISHED = 1
 WRONG_USAGE = 2
 
 _PLAIN_WIDTH = 120
+_TRACE_WIDTH = 200
 
 
 class Refusal(click.ClickException):
@@ -321,6 +323,78 @@ def _refusals_of_persons() -> Iterator[None]:
         raise Refusal(str(error), WRONG_USAGE) from error
     except (DbtError, ErasureError, UnknownPersonError, WarehouseBusyError) as error:
         raise Refusal(str(error), NOT_PUBLISHED) from error
+
+
+@main.command()
+@click.argument("model")
+@click.option("--customer", required=True, metavar="ID", help="customer_id, as in the marts.")
+@click.option(
+    "--snapshot", type=click.DateTime(["%Y-%m-%d"]), help="Snapshot date.  [default: the current one]"
+)
+@click.option("--column", metavar="COLUMN", help="Only this number and the rows behind it.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, with every row.")
+@click.option(
+    "--rows",
+    "rows_shown",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="Interactions, and touches, to print at most, the latest; 0 for all.",
+)
+@click.option(
+    "--in-clear", is_flag=True, help="Show identifiers in raw rows as they are; without it they are hashed."
+)
+@_raw_option
+@_warehouse_option
+@_plainly
+def trace(
+    model: str,
+    customer: str,
+    snapshot: datetime | None,
+    column: str | None,
+    is_json: bool,
+    rows_shown: int,
+    in_clear: bool,
+    raw: Path | None,
+    warehouse: Path | None,
+) -> None:
+    """Show what a customer's row of MODEL is made of, and count it anew from that.
+
+    From the number to interactions and touches, to raw rows, to the run and its checks. Raw rows are for
+    those who may read the warehouse's build files. Exit status 1 when a number does not follow from its rows.
+    """
+    settings = _settings(raw, warehouse, None, (), None)
+
+    from orchestration import dbt, trace_report
+    from warehouse.contract import read_contract
+    from warehouse.night import Warehouse
+    from warehouse.trace.evidence import TraceError
+    from warehouse.trace.walk import NothingPublishedError
+    from warehouse.trace.walk import trace as walk
+
+    try:
+        found = walk(
+            Warehouse(settings.warehouse),
+            settings.raw,
+            read_contract(PROJECT_ROOT),
+            PROJECT_ROOT / "seeds",
+            model=model,
+            customer=customer,
+            snapshot=snapshot.date() if snapshot else None,
+            column=column,
+            in_clear=in_clear,
+            seeds_hash=dbt.seeds_hash(),
+        )
+    except NothingPublishedError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    except TraceError as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    if is_json:
+        click.echo(trace_report.as_json(found))
+    else:
+        trace_report.show_trace(_console(_TRACE_WIDTH), found, rows_shown=rows_shown)
+    if not found.agrees:
+        raise Refusal(trace_report.disagreement(found), NOT_PUBLISHED)
 
 
 @main.group()
@@ -631,11 +705,11 @@ def _tell_waiting(holder: object) -> None:
     click.echo(f"Waiting for the night that holds the warehouse: {holder}", err=True)
 
 
-def _console() -> Console:
+def _console(plain_width: int = _PLAIN_WIDTH) -> Console:
     from rich.console import Console
 
     # A pipe or a log file has no width of its own; tables need some room.
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PLAIN_WIDTH)
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=plain_width)
 
 
 if __name__ == "__main__":

@@ -291,6 +291,38 @@ def compiled(template: str, *, variables: Mapping[str, Any], target: Path) -> st
     return str(results[0].node.compiled_code)
 
 
+def compile_models(
+    manifest: Manifest, *, profiles: Path, target: Path, project: Path = PROJECT_ROOT
+) -> dict[str, str]:
+    """Return the SQL of every model by dbt's id, as a first night would run it; leave no file open.
+
+    Args:
+        manifest: The parsed project; its own from now on.
+        profiles: Folder of the profile, which says what the macros find when they look at a database.
+        target: Folder for dbt.
+        project: The dbt project.
+
+    Raises:
+        DbtError: dbt could not compile; the message is its own.
+    """
+    from dbt.cli.main import dbtRunner
+
+    quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(target), "--no-write-json"]
+    arguments = [*quiet, "compile", "--project-dir", str(project), "--profiles-dir", str(profiles)]
+    arguments += ["--target-path", str(target), "--select", "resource_type:model", "--threads", "1"]
+    try:
+        outcome = dbtRunner(manifest=manifest).invoke(arguments)
+    finally:
+        release()
+    if not outcome.success:
+        raise DbtError(_first_line(outcome.exception) or "dbt could not compile the models.")
+    return {
+        unique_id: getattr(node, "compiled_code", None) or ""
+        for unique_id, node in manifest.nodes.items()
+        if str(node.resource_type) == "model"
+    }
+
+
 def release() -> None:
     """Close the connection that dbt-duckdb keeps for the life of the process, and with it the file's lock."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager

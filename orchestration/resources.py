@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import PrivateAttr
 
-from orchestration import dbt, restatement, snapshot_dates
+from orchestration import dbt, lineage, openlineage, restatement, snapshot_dates
 from orchestration.advice import advised
 from orchestration.restatement import Fingerprint, Restatement
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, from_environment
-from warehouse import audit, cleansing, erasures, lock, snapshot_changes, state
+from warehouse import audit, cleansing, erasures, lock, snapshot_changes, state, summary
 from warehouse.erasures import Register
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
@@ -44,6 +44,7 @@ class _Session:
     settings: Settings
     night: Night
     held: lock.NightLock
+    emitter: openlineage.Emitter | None = None
     manifest: Manifest | None = None
     restatement: Restatement = field(default_factory=Restatement)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     _command: str = PrivateAttr()
     _tags: Mapping[str, str] = PrivateAttr()
     _log: Callable[[str], None] = PrivateAttr()
+    _warn: Callable[[str], None] = PrivateAttr()
     _held: ExitStack = PrivateAttr()
     _session: _Session | None = PrivateAttr(default=None)
 
@@ -150,6 +152,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._command = f"dagster, job {context.run.job_name}"
         self._tags = context.run.tags
         self._log = context.log.info
+        self._warn = context.log.warning
         with ExitStack() as held:
             self._held = held
             try:
@@ -301,19 +304,53 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             seeds_hash=dbt.seeds_hash(),
             basis=basis,
         )
+        emitter = None
+        if settings.openlineage is not None:
+            emitter = openlineage.Emitter(settings.openlineage, self._warn)
+            emitter.emit(openlineage.start_event(night))
         return _Session(
-            settings, night, held, restatement=anew, fingerprints=fingerprints, register=_register(settings)
+            settings,
+            night,
+            held,
+            emitter,
+            restatement=anew,
+            fingerprints=fingerprints,
+            register=_register(settings),
         )
 
     def _end(self, session: _Session) -> None:
         message = "; ".join(session.failures.values()) or None
         if session.is_published and message is None:
+            self._tell_end(session, "published")
             session.held.finish("published")
             return
         outcome = "partial" if message is None else "failed"
         if session.is_begun:
             audit.end(self.warehouse.marts_file, session.night.run_id, outcome, message)
+        self._tell_end(session, outcome, message)
         session.held.finish(outcome, message)
+
+    def _tell_end(self, session: _Session, outcome: str, message: str | None = None) -> None:
+        """Send the night's last event; nothing that goes wrong here is the night's fault."""
+        if session.emitter is None:
+            return
+        file, run_id = self.warehouse.marts_file, session.night.run_id
+        is_published = outcome == "published"
+        try:
+            session.emitter.emit(
+                openlineage.end_event(
+                    session.night,
+                    self.warehouse,
+                    outcome,
+                    failure=message,
+                    inputs=summary.datasets_read(file, run_id) if session.is_begun else (),
+                    outputs=summary.datasets_published(file, run_id) if is_published else (),
+                    lineage=lineage.project_lineage().rows() if is_published else (),
+                )
+            )
+        except Exception as error:
+            self._warn(f"the OpenLineage event of the end could not be made: {error}")
+        session.emitter.close()
 
 
 def _as_failure(error: Exception) -> dg.Failure | None:

@@ -60,6 +60,7 @@ class Settings:
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
         is_production: Whether the key must come from the environment: it then lies apart from the data.
+        openlineage: File, or http address, that OpenLineage events of every night go to; `None` for none.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
         alert_webhook: Where alerts are posted, a secret URL; `None` for no webhook.
         alert_smtp: Mail server of alerts, `smtp://host:port` or `smtps://host:port`; `None` for no mail.
@@ -81,6 +82,7 @@ class Settings:
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
     is_production: bool = False
+    openlineage: str | None = None
     dagster_home: Path | None = None
     alert_webhook: str | None = field(default=None, repr=False)
     alert_smtp: str | None = None
@@ -230,6 +232,7 @@ class Settings:
         }
         optional = {
             "HASH_KEY": self.hash_key,
+            "OPENLINEAGE": self.openlineage,
             "ALERT_WEBHOOK": self.alert_webhook,
             "ALERT_SMTP": self.alert_smtp,
             "ALERT_SMTP_USER": self.alert_smtp_user,
@@ -347,6 +350,21 @@ def _text(_: str, text: str) -> str:
     return text
 
 
+def _lineage_target(name: str, text: str) -> str:
+    if "://" not in text:
+        return str(Path(text).expanduser().resolve())
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError(
+            f"{PREFIX}{name} must be a file or an address like http://localhost:5000/api/v1/lineage."
+        )
+    return text
+
+
 def _integer(name: str, text: str) -> int:
     try:
         return int(text)
@@ -393,4 +411,5 @@ _READERS = {
     "ALERT_MAIL_FROM": ("alert_mail_from", _text),
     "ALERT_MAIL_TO": ("alert_mail_to", _text),
     "PRODUCTION": ("is_production", _boolean),
+    "OPENLINEAGE": ("openlineage", _lineage_target),
 }

@@ -7,9 +7,9 @@ added to the tables of an older one. What does NOT belong here: anything about a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -128,6 +128,31 @@ class SourceLoad:
     files_read: int | None = None
     rows_read: int | None = None
     is_reread: bool = False
+
+
+@dataclass(frozen=True)
+class LineageRow:
+    """One origin of a published column.
+
+    Attributes:
+        schema_name: marts or audit.
+        mart: Published table.
+        column_name: Its column; `None` for what decides which rows there are.
+        source_schema: raw or seeds.
+        source_table: Raw table or seed.
+        source_column: Its column.
+        kind: direct, derived, aggregated or rows.
+        via: Models on the way, comma separated.
+    """
+
+    schema_name: str
+    mart: str
+    column_name: str | None
+    source_schema: str
+    source_table: str
+    source_column: str
+    kind: str
+    via: str
 
 
 RUNS = Table(
@@ -288,7 +313,40 @@ ERASURES = Table(
         Column("row_count", "bigint", "How many rows it held when the command was given."),
     ),
 )
-TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS, MODEL_VERSIONS, SNAPSHOT_CHANGES, ERASURES)
+COLUMN_LINEAGE = Table(
+    "column_lineage",
+    "One row per published column and raw column, or column of a seed, that it is made of.",
+    (
+        Column("schema_name", "varchar", "Schema of the published table: marts or audit."),
+        Column("mart", "varchar", "Published table."),
+        Column(
+            "column_name",
+            "varchar",
+            "Its column; null for what decides, by filters, joins and groups, which rows the table has.",
+        ),
+        Column("source_schema", "varchar", "raw, or seeds for a business decision."),
+        Column("source_table", "varchar", "Raw table or seed."),
+        Column("source_column", "varchar", "Its column."),
+        Column(
+            "kind",
+            "varchar",
+            "direct (as it stands, or cast), derived (computed row by row), aggregated (over several rows) or"
+            " rows (decides which rows there are).",
+        ),
+        Column("via", "varchar", "Models on the way, in the order of the alphabet, comma separated."),
+        Column("lineage_version", "varchar", "Fingerprint of the code that it was read off."),
+    ),
+)
+TABLES = (
+    RUNS,
+    MODEL_RUNS,
+    CHECK_RESULTS,
+    SOURCE_LOADS,
+    MODEL_VERSIONS,
+    SNAPSHOT_CHANGES,
+    COLUMN_LINEAGE,
+    ERASURES,
+)
 
 
 def begin(path: Path, night: Night, restated: str | None = None) -> None:
@@ -493,6 +551,31 @@ def record_checks(path: Path, run_id: str, results: Iterable[CheckRow]) -> None:
         for result in results
     ]
     _append(path, CHECK_RESULTS, rows)
+
+
+def record_column_lineage(path: Path, lineage_version: str, rows: Callable[[], Iterable[LineageRow]]) -> bool:
+    """Replace the column lineage unless it is of this version already; return whether it was replaced.
+
+    Args:
+        path: The build file.
+        lineage_version: Fingerprint of the code.
+        rows: Gives the lineage; not asked when nothing has changed.
+    """
+    with _connect(path) as connection:
+        kept = connection.execute(
+            "select count(*), count_if(lineage_version = ?) from audit.column_lineage", [lineage_version]
+        ).fetchone()
+        if kept is not None and kept[0] > 0 and kept[0] == kept[1]:
+            return False
+        connection.execute("delete from audit.column_lineage")
+        columns = list(zip(*(astuple(row) for row in rows()), strict=True))
+        if columns:
+            # a list a column: thousands of placeholders would take seconds
+            connection.execute(
+                f"insert into audit.column_lineage select {', '.join(['unnest(?)'] * len(columns))}, ?",
+                [*(list(column) for column in columns), lineage_version],
+            )
+        return True
 
 
 def _append(path: Path, table: Table, rows: Sequence[Sequence[Any]]) -> None:

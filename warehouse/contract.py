@@ -52,6 +52,8 @@ class RawColumn:
         is_identifier: Names a person.
         identifier_type: Kind of the identifier; None where another column says it, or the column is none.
         typed_by: Column that says the kind of the identifier, if one does.
+        scope: Name of what a handle is unique on; empty where another column or nothing says it.
+        scoped_by: Column that names what a handle is unique on; empty without one.
         is_event_time: The time that a row is about.
         is_personal: Personal data.
         minimum: Least value allowed, if there is one.
@@ -72,6 +74,8 @@ class RawColumn:
     minimum: float | None = None
     maximum: float | None = None
     accepted_values: tuple[str, ...] = ()
+    scope: str = ""
+    scoped_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,6 +228,8 @@ def _read_column(file: Path, table: str, column: Mapping[str, Any]) -> RawColumn
         minimum=marks.get("minimum"),
         maximum=marks.get("maximum"),
         accepted_values=tuple(marks.get("accepted_values", ())),
+        scope=marks.get("scope", ""),
+        scoped_by=marks.get("scoped_by", ""),
     )
 
 

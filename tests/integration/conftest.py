@@ -18,7 +18,12 @@ def sample_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_warehouse(sample_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse with one published night over `sample_raw`; copy it before you change it."""
+    """A warehouse with one published night over `sample_raw`; copy it before you change it.
+
+    Beside it stand the events that the night told a lineage catalogue.
+    """
     folder = tmp_path_factory.mktemp("published") / "warehouse"
-    run_night(sample_raw, folder, SAMPLE_END, "UTC")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ENGAGEMENT_OPENLINEAGE", str(folder.parent / "openlineage.jsonl"))
+        run_night(sample_raw, folder, SAMPLE_END, "UTC")
     return folder

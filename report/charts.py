@@ -255,10 +255,16 @@ def curve(key: str, title: str, description: str, points: Sequence[Point], axis_
     return _draw(key, title, description, 240, values, [band, steps])
 
 
-def intervals(
-    key: str, title: str, description: str, rows: Sequence[Interval], domain: tuple[float, float]
-) -> Markup:
-    """Draw estimates with their intervals against a line at zero, one a row from top to bottom."""
+def intervals(key: str, title: str, description: str, rows: Sequence[Interval], edge: float) -> Markup:
+    """Draw estimates with their intervals against a line at zero, one a row from top to bottom.
+
+    Args:
+        key: Name on the page.
+        title: What is shown.
+        description: The same for who does not see it.
+        rows: The estimates.
+        edge: Where the scale ends on both sides of zero.
+    """
     values = [
         {
             "label": row.label,
@@ -279,8 +285,15 @@ def intervals(
     x = {
         "field": "value",
         "type": "quantitative",
-        "scale": {"domain": list(domain), "nice": False},
-        "axis": {"title": None, "tickCount": 5, "grid": True, "gridColor": _RULE},
+        "scale": {"domain": [-edge, edge], "nice": False, "clamp": True},
+        "axis": {
+            "title": None,
+            "values": [-edge, -edge / 2, 0, edge / 2, edge],
+            "format": "~g",
+            "labelFlush": False,
+            "grid": True,
+            "gridColor": _RULE,
+        },
     }
     tone = {"field": "tone", "type": "nominal", "scale": None}
     return _draw(

@@ -79,6 +79,7 @@ class Section:
         lede: What it says, in a sentence or two.
         cards: Headline numbers.
         figures: Charts.
+        pairs: Charts that have a table of their own beside them, if there is enough to put into one.
         tables: Tables that are shown as such.
         notes: How to read it; what is missing, and why.
     """
@@ -86,5 +87,6 @@ class Section:
     lede: str = ""
     cards: Sequence[Card] = field(default_factory=tuple)
     figures: Sequence[Figure] = field(default_factory=tuple)
+    pairs: Sequence[tuple[Figure, Table | None]] = field(default_factory=tuple)
     tables: Sequence[Table] = field(default_factory=tuple)
     notes: Sequence[str] = field(default_factory=tuple)

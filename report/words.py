@@ -11,8 +11,11 @@ from decimal import Decimal
 NOTHING = "–"
 """What stands where there is no number: nothing was counted, or the rate divides by zero."""
 
+_UNIT = "\u00a0"
+"""A space at which no line breaks."""
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_THOUSANDS = ((1_000_000_000, " bn"), (1_000_000, " m"), (10_000, " k"))
+_THOUSANDS = ((1_000_000_000, "bn"), (1_000_000, "m"), (10_000, "k"))
 
 Number = int | float | Decimal
 
@@ -26,8 +29,8 @@ def short(value: Number) -> str:
     """Return a number in about four characters, for labels in charts."""
     for size, unit in _THOUSANDS:
         if abs(value) >= size:
-            divisor = 1_000 if unit == " k" else size
-            return f"{float(value) / divisor:,.{1 if abs(value) < 10 * divisor else 0}f}{unit}"
+            divisor = 1_000 if unit == "k" else size
+            return f"{float(value) / divisor:,.{1 if abs(value) < 10 * divisor else 0}f}{_UNIT}{unit}"
     return f"{round(value):,}"
 
 
@@ -43,12 +46,12 @@ def signed(value: Number | None, places: int = 2) -> str:
 
 def percent(value: Number | None, places: int = 0) -> str:
     """Return a share of one as a percentage."""
-    return NOTHING if value is None else f"{100 * float(value):,.{places}f} %".replace("-", "−")
+    return NOTHING if value is None else f"{100 * float(value):,.{places}f}{_UNIT}%".replace("-", "−")
 
 
 def signed_percent(value: Number | None) -> str:
     """Return a change relative to one as a percentage with its sign."""
-    return NOTHING if value is None else f"{100 * float(value):+,.0f} %".replace("-", "−")
+    return NOTHING if value is None else f"{100 * float(value):+,.0f}{_UNIT}%".replace("-", "−")
 
 
 def share(part: Number | None, whole: Number | None) -> float | None:

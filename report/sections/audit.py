@@ -45,7 +45,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         ("Schema", str(run[11])),
         ("Tools", f"dbt {run[12]}, DuckDB {run[13]}, Dagster {run[14]}, Great Expectations {run[15]}"),
     ]
-    return Section(lede="With the run, the code and the seeds every number here can be found again; schema audit of the published file has"
+    return Section(
+        lede="With the run, the code and the seeds every number here can be found again; schema audit of the published file has"
         " the rest.",
         tables=(Table("The published run", ("What", "Value"), rows, text_columns=frozenset({0, 1})),),
     )

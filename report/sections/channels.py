@@ -109,7 +109,11 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
             "Share",
             sorted(
                 [
-                    (row.name, row.answered_touches / row.touches, row.touch(words.percent(row.answered_touches / row.touches)))
+                    (
+                        row.name,
+                        row.answered_touches / row.touches,
+                        row.touch(words.percent(row.answered_touches / row.touches)),
+                    )
                     for row in found
                     if row.touches
                 ],
@@ -119,7 +123,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     ]
     shown = [figure for figure in figures if figure]
     is_hidden = any(privacy.is_small(row.acting) or privacy.is_small(row.reached) for row in found)
-    return Section(lede=f"The 90 days until {night.as_of}: what customers did where, and what came of what the brand sent.",
+    return Section(
+        lede=f"The 90 days until {night.as_of}: what customers did where, and what came of what the brand sent.",
         figures=shown,
         tables=(_table(found, night.currency),),
         notes=(

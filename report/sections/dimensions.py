@@ -125,7 +125,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     )
     if not any(figures):
         return Section(notes=("Too few customers to be spread.",))
-    return Section(lede="For how long, of whose accord, how often, in which situations and how much. Charts count customers,"
+    return Section(
+        lede="For how long, of whose accord, how often, in which situations and how much. Charts count customers,"
         " save that of contexts, which counts interactions.",
         figures=[figure for figure in figures if figure],
         notes=("Classes are not equally wide: most customers do little, and a few do very much.",),

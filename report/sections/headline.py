@@ -51,7 +51,11 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
             f"of {words.count(unprompted + prompted)} acts whose prompt is known"
             f" ({words.percent(words.share(unprompted + prompted, unprompted + prompted + unknown))} of all)",
         ),
-        Card(f"Revenue in 90 days ({night.currency})", words.count(revenue), f"net, {words.count(orders)} orders"),
+        Card(
+            f"Revenue in 90 days ({night.currency})",
+            words.count(revenue),
+            f"net, {words.count(orders)} orders",
+        ),
         _promoter_score(advocates, passives, detractors),
     ]
     return Section(cards=cards)

@@ -72,7 +72,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         _proactive_figure(months, labels),
         _revenue_figure(months, labels, night.currency),
     )
-    return Section(lede=_lede(months, labels),
+    return Section(
+        lede=_lede(months, labels),
         figures=figures,
         notes=notes,
     )

@@ -36,6 +36,8 @@ _FEATURES = {
 }
 _QUINTILES = ("1", "2", "3", "4", "5")
 _FULL_HEAT = 1.0
+# Where a scale of correlations may end.
+_EDGES = (0.2, 0.4, 0.6, 1.0)
 
 # The latest snapshot in which an outcome varies enough for any correlation to be told.
 _ROWS = """
@@ -83,14 +85,19 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     for row in ask.rows(connection, _ROWS, {"least": privacy.LEAST}):
         by_outcome[row[0]].append(_Row(*row))
     if not by_outcome:
-        return Section(notes=("No closed month has a whole window after it in which outcomes differ.",),
+        return Section(
+            notes=("No closed month has a whole window after it in which outcomes differ.",),
         )
     outcomes = [outcome for outcome in _OUTCOMES if outcome in by_outcome]
-    lifts = [table for outcome in outcomes if (table := _lifts(outcome, by_outcome[outcome]))]
+    pairs = [
+        (figure, _lifts(outcome, by_outcome[outcome]))
+        for outcome in outcomes
+        if (figure := _correlations(outcome, by_outcome[outcome]))
+    ]
     missing = [_OUTCOMES[outcome].lower() for outcome in _OUTCOMES if outcome not in by_outcome]
-    return Section(lede=_lede(by_outcome),
-        figures=[figure for outcome in outcomes if (figure := _correlations(outcome, by_outcome[outcome]))],
-        tables=lifts,
+    return Section(
+        lede=_lede(by_outcome),
+        pairs=pairs,
         notes=(
             "Association, not cause. Spearman's rank correlation with its 95 % interval; grey intervals hold zero.",
             "Quintiles are fifths of the customers by the feature, 1 the lowest; equal values stay together, so that fifths"
@@ -113,8 +120,8 @@ def _lede(by_outcome: dict[str, list[_Row]]) -> str:
     if best is None:
         return ""
     return (
-        f"The fifth of the customers highest by {_feature(best.feature).lower()} on {best.snapshot_date} spent"
-        f" {words.signed_percent(best.lift)} against the average until {best.window_ends_on}."
+        f"From {best.snapshot_date} to {best.window_ends_on} the fifth of the customers with the most of"
+        f" “{_feature(best.feature).lower()}” brought {words.percent(best.lift)} more revenue than the average customer."
     )
 
 
@@ -136,7 +143,7 @@ def _correlations(outcome: str, rows: list[_Row]) -> Figure | None:
         f" {words.count(first.customers)} customers)."
     )
     reach = max(max(abs(row.spearman_lower), abs(row.spearman_upper)) for row in told)
-    edge = min(1.0, max(0.25, round(reach + 0.05, 1)))
+    edge = next((edge for edge in _EDGES if reach <= edge), 1.0)
     drawing = charts.intervals(
         f"correlation_{outcome}",
         title,
@@ -145,7 +152,7 @@ def _correlations(outcome: str, rows: list[_Row]) -> Figure | None:
             charts.Interval(_feature(row.feature), row.spearman_lower, row.spearman, row.spearman_upper)
             for row in told
         ],
-        (-edge, edge),
+        edge,
     )
     table = Table(
         title,
@@ -167,12 +174,17 @@ def _lifts(outcome: str, rows: list[_Row]) -> Table | None:
     by_feature: dict[str, dict[str, _Row]] = defaultdict(dict)
     for row in rows:
         by_feature[row.feature][row.segment] = row
-    cells = [
-        [_feature(feature), *(_lift_cell(segments.get(quintile)) for quintile in _QUINTILES)]
-        for feature, segments in sorted(by_feature.items(), key=lambda pair: _feature(pair[0]))
-    ]
-    if not cells:
+    fifths = [row for row in rows if row.segment in _QUINTILES]
+    if sum(row.customers >= privacy.LEAST for row in fifths) <= len(fifths) / 2:
         return None
+    # as in the chart beside it: the highest correlation first
+    order = sorted(
+        by_feature, key=lambda feature: (-(by_feature[feature]["all"].spearman or 0.0), _feature(feature))
+    )
+    cells = [
+        [_feature(feature), *(_lift_cell(by_feature[feature].get(quintile)) for quintile in _QUINTILES)]
+        for feature in order
+    ]
     first = rows[0]
     what = "points above the score of all" if outcome == "nps" else "lift over the average"
     caption = f"{_OUTCOMES[outcome]}, {what}, by quintile at {first.snapshot_date}"

@@ -16,7 +16,9 @@ _LOADS = """
     select table_name, file_count, row_count, rows_read, last_loaded_at
     from audit.source_loads where run_id = $run and file_count > 0 order by table_name
 """
-_ABSENT = "select table_name from audit.source_loads where run_id = $run and file_count = 0 order by table_name"
+_ABSENT = (
+    "select table_name from audit.source_loads where run_id = $run and file_count = 0 order by table_name"
+)
 _CHECKS = f"""
     select layer, tool, count(*), count(*) filter (where is_success),
         count(*) filter (where not is_success and severity = 'warning')
@@ -45,7 +47,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     tables = [
         Table(
             "Raw tables",
-            ("Raw table", "Files", "Rows", "New rows", "Last loaded (UTC)", "Days before the snapshot's end"),
+            ("Raw table", "Files", "Rows", "New rows", "Last loaded (UTC)", "Days old at the snapshot"),
             [
                 (
                     name,
@@ -53,7 +55,9 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
                     words.count(total),
                     words.count(read),
                     words.moment(loaded),
-                    words.NOTHING if loaded is None else words.count(max(0, (night.as_of - loaded.date()).days)),
+                    words.NOTHING
+                    if loaded is None
+                    else words.count(max(0, (night.as_of - loaded.date()).days)),
                 )
                 for name, files, total, read, loaded in loads
             ],
@@ -94,8 +98,11 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     notes = ["Rows held back are in no number of this page."] if held_back else []
     if absent:
         notes.append(f"Not landed, so nothing here knows of it: {', '.join(absent)}.")
-    return Section(lede=f"{words.count(passed)} of {words.count(every)} checks of the night hold; what did not hold was a warning, or nothing"
-        " would have been published." if broken else f"All {words.count(every)} checks of the night hold.",
+    return Section(
+        lede=f"{words.count(passed)} of {words.count(every)} checks of the night hold; what did not hold was a warning, or nothing"
+        " would have been published."
+        if broken
+        else f"All {words.count(every)} checks of the night hold.",
         tables=tables,
         notes=notes,
     )

@@ -16,12 +16,19 @@ from report.sections import ask
 
 _COHORTS = 13
 _MONTHS = 13
+_CHURN_MONTHS = 24
 
 _RETENTION = """
     select
         cohort_month, months_since_first, customers, active_customers, left_truncated_customers,
         last_day(snapshot_date) = snapshot_date as is_over
     from marts.fct_cohort_retention order by cohort_month, months_since_first
+"""
+_CHURN = """
+    select
+        snapshot_date, sum(at_risk_customers)::bigint, sum(newly_lapsed_customers)::bigint,
+        last_day(snapshot_date) = snapshot_date as is_over
+    from marts.fct_cohort_retention group by snapshot_date order by snapshot_date
 """
 _SURVIVAL = """
     select days_since_first, at_risk_customers, survival, survival_lower, survival_upper, lapsed_to_date, customers
@@ -48,13 +55,14 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     cohorts = ask.rows(connection, _RETENTION)
     if not cohorts:
         return Section(notes=("There are no cohorts yet.",))
-    survival = _survival(connection)
+    figures = (_again(cohorts), _churn(connection), _survival(connection))
     channels = _by_channel(connection)
-    return Section(lede=_lede(cohorts),
-        figures=(survival,) if survival else (),
+    return Section(
+        lede=_lede(cohorts),
+        figures=[figure for figure in figures if figure],
         tables=(_heat_table(cohorts), *([channels] if channels else [])),
         notes=(
-            "Retention: customers of a cohort active in that month. A month that is not over is in brackets, and not in the row of all.",
+            "Retention: customers of a cohort active in that month. A month that is not over is in brackets, and in no chart.",
             "The first cohort of a history holds also who had been a customer before it.",
             privacy.WHY,
         ),
@@ -62,7 +70,9 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
 
 
 def _lede(cohorts: list[tuple[date, int, int, int, int, bool]]) -> str:
-    again = [(active, customers) for _, since, customers, active, _, is_over in cohorts if since == 1 and is_over]
+    again = [
+        (active, customers) for _, since, customers, active, _, is_over in cohorts if since == 1 and is_over
+    ]
     customers = sum(whole for _, whole in again)
     active = sum(part for part, _ in again)
     if customers < privacy.LEAST or any(privacy.hidden([active, customers - active])):
@@ -79,12 +89,7 @@ def _heat_table(cohorts: list[tuple[date, int, int, int, int, bool]]) -> Table:
         by_cohort[cohort][since] = (customers, active, is_over)
     shown = sorted(by_cohort)[-_COHORTS:]
     last = min(_MONTHS, 1 + max(since for cohort in shown for since in by_cohort[cohort]))
-    whole: list[Cell | str] = ["All shown", ""]
-    for since in range(last):
-        cells = [by_cohort[cohort][since] for cohort in shown if since in by_cohort[cohort]]
-        over = [(customers, active) for customers, active, is_over in cells if is_over]
-        whole.append(_cell(sum(row[0] for row in over), sum(row[1] for row in over)))
-    rows: list[list[Cell | str]] = [whole]
+    rows: list[list[Cell | str]] = []
     for cohort in shown:
         months = by_cohort[cohort]
         customers = months[min(months)][0]
@@ -92,16 +97,80 @@ def _heat_table(cohorts: list[tuple[date, int, int, int, int, bool]]) -> Table:
             words.month(cohort),
             privacy.NOT_SHOWN if privacy.is_small(customers) else words.count(customers),
         ]
-        for since in range(last):
+        for since in range(1, last):
             row.append(_cell(*months[since]) if since in months else "")
         rows.append(row)
-    headings = ("Cohort", "Customers", *(f"+{since}" if since else "First month" for since in range(last)))
+    headings = ("Cohort", "Customers", *(f"+{since}" for since in range(1, last)))
     return Table("Share of a cohort that is active, by months since the first", headings, rows)
 
 
-def _cell(customers: int, active: int, is_over: bool = True) -> Cell | str:
-    if not customers:
-        return ""
+def _again(cohorts: list[tuple[date, int, int, int, int, bool]]) -> Figure | None:
+    """Draw how many come back after so many months, over all cohorts that have come so far."""
+    sums: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for _, since, customers, active, _, is_over in cohorts:
+        if is_over and 0 < since < _MONTHS:
+            sums[since][0] += customers
+            sums[since][1] += active
+    told = {
+        since: (customers, active)
+        for since, (customers, active) in sorted(sums.items())
+        if not any(privacy.hidden([active, customers - active]))
+    }
+    if not told:
+        return None
+    title = "Active again, by months since the first"
+    first = next(iter(told))
+    description = (
+        f"All cohorts together, each as far as it has come. After {first} months:"
+        f" {words.percent(words.share(told[first][1], told[first][0]))} of {words.count(told[first][0])} customers."
+    )
+    drawing = charts.columns(
+        "again",
+        title,
+        description,
+        [
+            charts.Bar(f"+{since}", active / customers, f"{100 * active / customers:.0f}")
+            for since, (customers, active) in told.items()
+        ],
+        "months since the first; percent of the customers",
+    )
+    rows = [
+        (f"+{since}", words.count(customers), words.count(active), words.percent(active / customers, 1))
+        for since, (customers, active) in told.items()
+    ]
+    headings = ("Months since the first", "Customers", "Active", "Share")
+    return Figure("again", title, description, drawing, Table(title, headings, rows))
+
+
+def _churn(connection: duckdb.DuckDBPyConnection) -> Figure | None:
+    """Draw who lapsed in a month as a share of those who could."""
+    months = [
+        (day, at_risk, lapsed)
+        for day, at_risk, lapsed, is_over in ask.rows(connection, _CHURN)
+        if is_over and at_risk >= privacy.LEAST
+    ][-_CHURN_MONTHS:]
+    if not months:
+        return None
+    title = "Churn: newly lapsed of those at risk"
+    labels = [words.month(day) for day, _, _ in months]
+    hide = [any(privacy.hidden([lapsed, at_risk - lapsed])) for _, at_risk, lapsed in months]
+    shares = [
+        None if is_hidden else lapsed / at_risk
+        for (_, at_risk, lapsed), is_hidden in zip(months, hide, strict=True)
+    ]
+    description = f"{title}, by month. In {labels[-1]}: {words.percent(shares[-1], 1)}."
+    drawing = charts.line("churn", title, description, labels, shares)
+    rows = [
+        (label, words.count(at_risk), privacy.NOT_SHOWN, words.NOTHING)
+        if is_hidden
+        else (label, words.count(at_risk), words.count(lapsed), words.percent(share, 1))
+        for (_, at_risk, lapsed), label, share, is_hidden in zip(months, labels, shares, hide, strict=True)
+    ]
+    headings = ("Month", "At risk at its start", "Newly lapsed", "Churn")
+    return Figure("churn", title, description, drawing, Table(title, headings, rows))
+
+
+def _cell(customers: int, active: int, is_over: bool) -> Cell | str:
     if privacy.is_small(customers) or privacy.is_small(active):
         return Cell("·")
     share = active / customers
@@ -113,7 +182,7 @@ def _survival(connection: duckdb.DuckDBPyConnection) -> Figure | None:
     found = [row for row in ask.rows(connection, _SURVIVAL) if row[1] >= privacy.LEAST]
     if not found:
         return None
-    title = "Customers who have not lapsed, by days since their first act"
+    title = "Survival: customers not yet lapsed"
     points = [charts.Point(0, 1.0)] + [
         charts.Point(days, survival, lower, upper) for days, _, survival, lower, upper, _, _ in found
     ]
@@ -135,7 +204,9 @@ def _survival(connection: duckdb.DuckDBPyConnection) -> Figure | None:
         (
             words.count(days),
             words.percent(row[2] if row else 1.0, 1),
-            words.NOTHING if row is None or row[3] is None else f"{words.percent(row[3], 1)} to {words.percent(row[4], 1)}",
+            words.NOTHING
+            if row is None or row[3] is None
+            else f"{words.percent(row[3], 1)} to {words.percent(row[4], 1)}",
         )
         for days, row in zip(named, kept, strict=True)
     ]

@@ -15,7 +15,7 @@ from report.content import Figure, Section, Table
 from report.sections import ask
 
 _Z95 = 1.959964
-_QUARTERS = 8
+_QUARTERS = 4
 
 # Channels and tiers add up within a window; rates are computed anew from the sums.
 _SCORES = """
@@ -39,14 +39,20 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         return Section(notes=("No survey has been answered.",))
     latest = sorted({row[3] for row in found})[-_QUARTERS:]
     kept = [row for row in found if row[3] in latest]
+    small = sum(row[4] < privacy.LEAST for row in kept)
     figure = _promoter_figure(kept)
-    return Section(lede="Of every respondent the latest answer to a survey within a quarter counts.",
+    return Section(
+        lede="Of every respondent the latest answer to a survey within a quarter counts.",
         figures=(figure,) if figure else (),
-        tables=(_table(kept),),
+        tables=(_table(kept),) if any(row[4] >= privacy.LEAST for row in kept) else (),
         notes=(
             "NPS: promoters (9, 10) less detractors (0 to 6), in points, with 1.96 standard errors. CSAT: share of the two best"
             " boxes. CES and others: mean on the scale named.",
-            *([privacy.WHY] if any(row[4] < privacy.LEAST for row in kept) else []),
+            *(
+                [f"Left out: {words.count(small)} rows of fewer than {privacy.LEAST} respondents."]
+                if small
+                else []
+            ),
         ),
     )
 
@@ -81,8 +87,10 @@ def _promoter_figure(found: list[tuple[Any, ...]]) -> Figure | None:
             )
         )
     title = "Net Promoter Score by quarter"
-    description = f"{title}, survey {survey}. {rows[0][0]}: {rows[0][1]} ({rows[0][2]}, {rows[0][3]} respondents)."
-    drawing = charts.intervals("nps", title, description, intervals, (-100.0, 100.0))
+    description = (
+        f"{title}, survey {survey}. {rows[0][0]}: {rows[0][1]} ({rows[0][2]}, {rows[0][3]} respondents)."
+    )
+    drawing = charts.intervals("nps", title, description, intervals, 100.0)
     table = Table(title, ("Quarter", "NPS", "95 % interval", "Respondents"), rows)
     return Figure("nps", title, description, drawing, table)
 
@@ -94,10 +102,11 @@ def _table(found: list[tuple[Any, ...]]) -> Table:
             _METRICS.get(metric, words.name(metric)),
             words.quarter(start),
             *_said(metric, respondents, promoters, detractors, satisfied, score_sum),
-            scale,
+            scale.replace(".0", ""),
             words.percent(words.share(answered, invitations)),
         )
         for survey, metric, scale, start, respondents, promoters, detractors, satisfied, score_sum, invitations, answered in found
+        if respondents >= privacy.LEAST
     ]
     headings = ("Survey", "Metric", "Quarter", "Respondents", "Score", "Scale", "Response rate")
     return Table("All surveys by quarter", headings, rows, text_columns=frozenset({0, 1, 2, 5}))
@@ -111,8 +120,6 @@ def _said(
     satisfied: int | None,
     score_sum: float | None,
 ) -> tuple[str, str]:
-    if respondents < privacy.LEAST:
-        return privacy.NOT_SHOWN, words.NOTHING
     if metric == "nps" and promoters is not None and detractors is not None:
         score, error = promoter_score(respondents, promoters, detractors)
         text = f"{words.signed(score, 0)} ± {words.decimal(_Z95 * error, 0)}"

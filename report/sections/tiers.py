@@ -20,6 +20,7 @@ _MEANING = {
     "low": "adopts: tags, joins, follows, opens",
     "none": "none of these twice in 90 days",
 }
+_STATES = ("returning", "resurrected", "new", "dormant")
 _STAGES = ("loyalty", "purchase", "consideration", "familiarity", "awareness")
 
 _TIERS = """
@@ -27,6 +28,7 @@ _TIERS = """
     from marts.customer_engagement group by tier
 """
 _JOURNEY = "select journey_stage, count(*) from marts.customer_engagement where journey_stage is not null group by all"
+_LIFECYCLE = "select lifecycle_state, count(*) from marts.customer_engagement group by all"
 
 
 def section(connection: duckdb.DuckDBPyConnection) -> Section:
@@ -41,6 +43,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     hide = privacy.hidden([row[1] for row in tiers])
     engaged = sum(row[1] for row in tiers if row[0] != "none")
     told = not any(privacy.hidden([engaged, customers - engaged]))
+    states = dict(ask.rows(connection, _LIFECYCLE))
     figures = [
         parts.figure(
             parts.Whole("tiers", "Customers by tier", "Tier"),
@@ -50,6 +53,10 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
             parts.Whole("journey", "Customers by stage of the journey", "Stage"),
             parts.of_customers([(words.name(stage), stages.get(stage, 0)) for stage in _STAGES]),
         ),
+        parts.figure(
+            parts.Whole("lifecycle", "Customers by state in the month", "State"),
+            parts.of_customers([(words.name(state), states.get(state, 0)) for state in _STATES]),
+        ),
     ]
     lede = (
         f"{words.percent(engaged / customers)} of {words.count(customers)} customers have done something twice in 90 days"
@@ -57,7 +64,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         if told
         else "A tier rests on kinds of behaviour, not on ranks."
     )
-    return Section(lede=lede,
+    return Section(
+        lede=lede,
         figures=[figure for figure in figures if figure],
         tables=(_tier_table(tiers, hide, customers, currency),),
         notes=(privacy.WHY,) if any(hide) else (),

@@ -57,6 +57,7 @@ class Settings:
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
+        report: Whether a night ends with the report of what it has published.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
     """
 
@@ -71,6 +72,7 @@ class Settings:
     schedule: str = "0 2 * * *"
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
+    report: bool = True
     dagster_home: Path | None = None
 
     def __post_init__(self) -> None:
@@ -174,6 +176,7 @@ class Settings:
             "SCHEDULE": self.schedule,
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
             "KEEP_PUBLICATIONS": str(self.keep_publications),
+            "REPORT": "on" if self.report else "off",
         }
         if self.hash_key is not None:
             values["HASH_KEY"] = self.hash_key
@@ -280,6 +283,12 @@ def _seconds(name: str, text: str) -> float:
         raise SettingsError(f"{PREFIX}{name} must be a number of seconds, not {text!r}.") from None
 
 
+def _switch(name: str, text: str) -> bool:
+    if text not in ("on", "off"):
+        raise SettingsError(f"{PREFIX}{name} must be on or off, not {text!r}.")
+    return text == "on"
+
+
 def _zones(_: str, text: str) -> dict[str, str]:
     return read_source_time_zones(text)
 
@@ -297,4 +306,5 @@ _READERS = {
     "SCHEDULE": ("schedule", _text),
     "LOCK_WAIT_SECONDS": ("lock_wait_seconds", _seconds),
     "KEEP_PUBLICATIONS": ("keep_publications", _integer),
+    "REPORT": ("report", _switch),
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import vl_convert
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 WIDTH = 360
 _VEGA_LITE = "6.1"
@@ -375,8 +375,3 @@ def _draw(
         '<svg class="chart" viewBox="{box}" role="img" aria-labelledby="{key}-title {key}-text">'
         '<title id="{key}-title">{title}</title><desc id="{key}-text">{description}</desc>'
     ).format(box=opening[1], key=key, title=title, description=description) + Markup(body)  # noqa: S704
-
-
-def escaped(text: str) -> str:
-    """Return text as it stands in a drawing; for tests that look for it."""
-    return str(escape(text))

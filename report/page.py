@@ -1,7 +1,7 @@
 """The page: asks the published file for every section and writes one HTML file, whole or not at all.
 
-The page takes nothing from a network and runs no script; its policy forbids a browser both. What comes from the data
-is escaped by the template. What does NOT belong here: what a section says.
+The page takes nothing from a network and runs no script; its policy forbids a browser both. What comes from
+the data is escaped by the template. What does NOT belong here: what a section says.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ NOT_SHOWN = "not shown"
 """What stands in place of a number about fewer."""
 
 WHY = f"Numbers about fewer than {LEAST} customers are not shown, nor those that would tell them by subtraction."
+"""The note under what is not shown."""
 
 
 def is_small(customers: int | None) -> bool:

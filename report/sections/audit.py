@@ -13,15 +13,15 @@ from report.sections import ask
 
 _RUN = """
     select
-        run_id, as_of, business_time_zone, reporting_currency, started_at, published_at, is_full_refresh, basis,
-        code_version, seeds_hash, settings_fingerprint, schema_version, dbt_version, duckdb_version, dagster_version,
-        great_expectations_version
+        run_id, as_of, business_time_zone, reporting_currency, started_at, published_at, is_full_refresh,
+        basis, code_version, seeds_hash, settings_fingerprint, schema_version, dbt_version, duckdb_version,
+        dagster_version, great_expectations_version
     from audit.runs where run_id = $run order by published_at desc limit 1
 """
 _SEEDS = """
     select
-        max(weights_version), max(bands_version), max(tiers_version), max(stages_version), max(journey_version),
-        max(taxonomy_version)
+        max(weights_version), max(bands_version), max(tiers_version), max(stages_version),
+        max(journey_version), max(taxonomy_version)
     from marts.customer_engagement
 """
 
@@ -46,7 +46,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         ("Tools", f"dbt {run[12]}, DuckDB {run[13]}, Dagster {run[14]}, Great Expectations {run[15]}"),
     ]
     return Section(
-        lede="With the run, the code and the seeds every number here can be found again; schema audit of the published file has"
-        " the rest.",
+        lede="With the run, the code and the seeds every number here can be found again; schema audit of the"
+        " published file has the rest.",
         tables=(Table("The published run", ("What", "Value"), rows, text_columns=frozenset({0, 1})),),
     )

@@ -124,7 +124,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     shown = [figure for figure in figures if figure]
     is_hidden = any(privacy.is_small(row.acting) or privacy.is_small(row.reached) for row in found)
     return Section(
-        lede=f"The 90 days until {night.as_of}: what customers did where, and what came of what the brand sent.",
+        lede=f"The 90 days until {night.as_of}: what customers did where, and what came of what was sent.",
         figures=shown,
         tables=(_table(found, night.currency),),
         notes=(

@@ -49,7 +49,7 @@ _SPREADS = (
         "longevity",
         "Longevity: from first to last active day",
         "days",
-        ("0", "1–7", "8–30", "31–90", "91–180", "181–365", "366+"),
+        ("0", "1-7", "8-30", "31-90", "91-180", "181-365", "366+"),
         _classes_of(
             "span_days",
             (0, 7, 30, 90, 180, 365),
@@ -60,7 +60,7 @@ _SPREADS = (
         "proactiveness",
         "Proactiveness: share of acts unprompted",
         "percent of the acts whose prompt is known",
-        ("0–20", "20–40", "40–60", "60–80", "80–100"),
+        ("0-20", "20-40", "40-60", "60-80", "80-100"),
         _classes_of(
             "proactive_share",
             (0.2, 0.4, 0.6, 0.8),
@@ -71,7 +71,7 @@ _SPREADS = (
         "frequency",
         "Frequency: active days in 90",
         "days",
-        ("0", "1", "2", "3–5", "6–10", "11–20", "21+"),
+        ("0", "1", "2", "3-5", "6-10", "11-20", "21+"),
         _classes_of(
             "active_days_90",
             (0, 1, 2, 5, 10, 20),
@@ -82,7 +82,7 @@ _SPREADS = (
         "volume",
         "Volume: interactions to date",
         "interactions",
-        ("1", "2–5", "6–10", "11–20", "21–50", "51–200", "201+"),
+        ("1", "2-5", "6-10", "11-20", "21-50", "51-200", "201+"),
         _classes_of(
             "interactions",
             (1, 5, 10, 20, 50, 200),
@@ -92,7 +92,7 @@ _SPREADS = (
     ),
 )
 _CONTEXTS = """
-    select context, cast(sum(interactions) as bigint) as interactions, count(distinct customer_id) as customers
+    select context, sum(interactions)::bigint as interactions, count(distinct customer_id) as customers
     from marts.fct_engagement_context where is_current and interactions > 0
     group by context order by interactions desc, context
 """
@@ -126,8 +126,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     if not any(figures):
         return Section(notes=("Too few customers to be spread.",))
     return Section(
-        lede="For how long, of whose accord, how often, in which situations and how much. Charts count customers,"
-        " save that of contexts, which counts interactions.",
+        lede="For how long, of whose accord, how often, in which situations and how much. Charts count"
+        " customers, save that of contexts, which counts interactions.",
         figures=[figure for figure in figures if figure],
         notes=("Classes are not equally wide: most customers do little, and a few do very much.",),
     )
@@ -135,7 +135,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
 
 def _spread(connection: duckdb.DuckDBPyConnection, classes: Classes) -> Figure | None:
     found = dict(ask.rows(connection, classes.query))
-    counts = [(label, found.get(position, 0)) for position, label in enumerate(classes.labels)]
+    counts = [(words.span(label), found.get(position, 0)) for position, label in enumerate(classes.labels)]
     whole = parts.Whole(
         classes.key, classes.title, words.name(classes.axis_title), axis_title=classes.axis_title
     )

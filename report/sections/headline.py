@@ -17,7 +17,8 @@ _Z95 = 1.959964
 
 _CUSTOMERS = """
     select
-        count(*), count(*) filter (where is_lapsed), coalesce(sum(orders_90), 0), coalesce(sum(revenue_90), 0),
+        count(*), count(*) filter (where is_lapsed),
+        coalesce(sum(orders_90), 0), coalesce(sum(revenue_90), 0),
         count(*) filter (where nps_group = 'advocate'), count(*) filter (where nps_group = 'passive'),
         count(*) filter (where nps_group = 'detractor')
     from marts.customer_engagement

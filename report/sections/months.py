@@ -19,7 +19,8 @@ _MONTHS = 24
 _ACTIVE = """
     select
         date_trunc('month', snapshot_date)::date as month,
-        count(*) filter (where lifecycle_state = 'new'), count(*) filter (where lifecycle_state = 'returning'),
+        count(*) filter (where lifecycle_state = 'new'),
+        count(*) filter (where lifecycle_state = 'returning'),
         count(*) filter (where lifecycle_state = 'resurrected')
     from marts.fct_engagement_longevity group by month
 """
@@ -82,10 +83,13 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
 def _months(connection: duckdb.DuckDBPyConnection) -> list[_Month]:
     active = {month: states for month, *states in ask.rows(connection, _ACTIVE)}
     days = {month: sums for month, *sums in ask.rows(connection, _CHANNEL_DAYS)}
-    return [
+    months = [
         _Month(month, *active.get(month, [0, 0, 0]), *days.get(month, [0, 0, 0]))
         for month in sorted(active.keys() | days.keys())[-_MONTHS:]
     ]
+    # what the brand sent before anybody acted is no part of the picture
+    first = next((position for position, month in enumerate(months) if month.active), len(months))
+    return months[first:]
 
 
 def _lede(months: list[_Month], labels: list[str]) -> str:
@@ -115,7 +119,10 @@ def _active_figure(months: list[_Month], labels: list[str]) -> Figure:
         ]
         rows.append((label, *texts, privacy.NOT_SHOWN if month.is_small else words.count(month.active)))
     last = rows[-1]
-    description = f"Customers active in each month, by state. In {last[0]}: {last[4]} active; {last[1]} had been active the month before, {last[2]} were new, {last[3]} came back."
+    description = (
+        f"Customers active in each month, by state. In {last[0]}: {last[4]} active; {last[1]} had been active"
+        f" the month before, {last[2]} were new, {last[3]} came back."
+    )
     drawing = charts.months("active", title, description, labels, series)
     return Figure(
         "active",
@@ -146,9 +153,10 @@ def _proactive_figure(months: list[_Month], labels: list[str]) -> Figure:
 
 def _revenue_figure(months: list[_Month], labels: list[str], currency: str) -> Figure:
     title = f"Revenue ({currency})"
+    last = months[-1]
     description = (
-        "Revenue by month, less returns and cancelled orders, automatic renewals included. In "
-        f"{labels[-1]}: {privacy.NOT_SHOWN if months[-1].is_small else words.count(months[-1].revenue)} {currency}."
+        "Revenue by month, less returns and cancelled orders, automatic renewals included."
+        f" In {labels[-1]}: {privacy.NOT_SHOWN if last.is_small else words.count(last.revenue)}."
     )
     numbers = [None if month.is_small else float(month.revenue) for month in months]
     drawing = charts.months("revenue", title, description, labels, {"Revenue": numbers})

@@ -48,8 +48,8 @@ _ROWS = """
         group by outcome
     )
     select
-        outcome, snapshot_date, window_ends_on, feature, segment, customers, outcome_mean, overall_mean, difference,
-        lift, spearman, spearman_lower, spearman_upper
+        outcome, snapshot_date, window_ends_on, feature, segment, customers, difference, lift, spearman,
+        spearman_lower, spearman_upper
     from marts.fct_engagement_outcomes
     join latest using (outcome, snapshot_date)
     where segmentation in ('all', 'quintile')
@@ -65,8 +65,6 @@ class _Row:
     feature: str
     segment: str
     customers: int
-    outcome_mean: float | None
-    overall_mean: float | None
     difference: float | None
     lift: float | None
     spearman: float | None
@@ -99,9 +97,9 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         lede=_lede(by_outcome),
         pairs=pairs,
         notes=(
-            "Association, not cause. Spearman's rank correlation with its 95 % interval; grey intervals hold zero.",
-            "Quintiles are fifths of the customers by the feature, 1 the lowest; equal values stay together, so that fifths"
-            " may differ in size or be absent. What counts orders or revenue is not held against revenue.",
+            "Association, not cause. Spearman's rank correlation with 95 % interval; grey ones hold zero.",
+            "Fifths are of the customers by the feature, 1 the lowest; equal values stay together, so that"
+            " fifths may differ in size or be absent. What counts orders or revenue is not held against revenue.",
             *([f"Not enough to tell: {', '.join(missing)}."] if missing else []),
         ),
     )
@@ -121,7 +119,8 @@ def _lede(by_outcome: dict[str, list[_Row]]) -> str:
         return ""
     return (
         f"From {best.snapshot_date} to {best.window_ends_on} the fifth of the customers with the most of"
-        f" “{_feature(best.feature).lower()}” brought {words.percent(best.lift)} more revenue than the average customer."
+        f" “{_feature(best.feature).lower()}” brought {words.percent(best.lift)} more revenue than the"
+        " average customer."
     )
 
 
@@ -137,8 +136,8 @@ def _correlations(outcome: str, rows: list[_Row]) -> Figure | None:
     title = _OUTCOMES[outcome]
     first = told[0]
     description = (
-        f"{title} ({first.snapshot_date} to {first.window_ends_on}): rank correlation with each feature. Highest:"
-        f" {_feature(first.feature)}, {words.signed(first.spearman)}"
+        f"{title} ({first.snapshot_date} to {first.window_ends_on}): rank correlation with each feature."
+        f" Highest: {_feature(first.feature)}, {words.signed(first.spearman)}"
         f" ({words.signed(first.spearman_lower)} to {words.signed(first.spearman_upper)},"
         f" {words.count(first.customers)} customers)."
     )

@@ -98,11 +98,14 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     notes = ["Rows held back are in no number of this page."] if held_back else []
     if absent:
         notes.append(f"Not landed, so nothing here knows of it: {', '.join(absent)}.")
-    return Section(
-        lede=f"{words.count(passed)} of {words.count(every)} checks of the night hold; what did not hold was a warning, or nothing"
-        " would have been published."
-        if broken
-        else f"All {words.count(every)} checks of the night hold.",
-        tables=tables,
-        notes=notes,
+    lede = (
+        f"All {words.count(every)} checks of the night hold."
+        if every
+        else "No check of this night is recorded."
     )
+    if broken:
+        lede = (
+            f"{words.count(passed)} of {words.count(every)} checks of the night hold. What did not hold was a"
+            " warning: anything else would have stopped the night."
+        )
+    return Section(lede=lede, tables=tables, notes=notes)

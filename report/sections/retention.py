@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
+from typing import Any
 
 import duckdb
 
@@ -17,6 +18,7 @@ from report.sections import ask
 _COHORTS = 13
 _MONTHS = 13
 _CHURN_MONTHS = 24
+_SURVIVAL_DAYS = (30, 60, 90, 180, 365, 730)
 
 _RETENTION = """
     select
@@ -31,7 +33,8 @@ _CHURN = """
     from marts.fct_cohort_retention group by snapshot_date order by snapshot_date
 """
 _SURVIVAL = """
-    select days_since_first, at_risk_customers, survival, survival_lower, survival_upper, lapsed_to_date, customers
+    select
+        days_since_first, at_risk_customers, survival, survival_lower, survival_upper, customers
     from marts.fct_customer_survival
     where population = 'all' and acquisition_channel = 'all' order by days_since_first
 """
@@ -62,7 +65,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         figures=[figure for figure in figures if figure],
         tables=(_heat_table(cohorts), *([channels] if channels else [])),
         notes=(
-            "Retention: customers of a cohort active in that month. A month that is not over is in brackets, and in no chart.",
+            "Retention: customers of a cohort active in that month. A month that is not over is in brackets,"
+            " and in no chart.",
             "The first cohort of a history holds also who had been a customer before it.",
             privacy.WHY,
         ),
@@ -78,8 +82,8 @@ def _lede(cohorts: list[tuple[date, int, int, int, int, bool]]) -> str:
     if customers < privacy.LEAST or any(privacy.hidden([active, customers - active])):
         return ""
     return (
-        f"{words.percent(active / customers)} of {words.count(customers)} customers were active again in the month"
-        " after their first."
+        f"{words.percent(active / customers)} of {words.count(customers)} customers were active again in the"
+        " month after their first."
     )
 
 
@@ -122,7 +126,8 @@ def _again(cohorts: list[tuple[date, int, int, int, int, bool]]) -> Figure | Non
     first = next(iter(told))
     description = (
         f"All cohorts together, each as far as it has come. After {first} months:"
-        f" {words.percent(words.share(told[first][1], told[first][0]))} of {words.count(told[first][0])} customers."
+        f" {words.percent(words.share(told[first][1], told[first][0]))} of"
+        f" {words.count(told[first][0])} customers."
     )
     drawing = charts.columns(
         "again",
@@ -184,35 +189,28 @@ def _survival(connection: duckdb.DuckDBPyConnection) -> Figure | None:
         return None
     title = "Survival: customers not yet lapsed"
     points = [charts.Point(0, 1.0)] + [
-        charts.Point(days, survival, lower, upper) for days, _, survival, lower, upper, _, _ in found
+        charts.Point(days, survival, lower, upper) for days, _, survival, lower, upper, _ in found
     ]
-    customers = found[0][6]
     half = next((days for days, _, survival, *_ in found if survival <= 0.5), None)
     tail = f"Half have lapsed after {words.count(half)} days." if half else "Fewer than half have lapsed."
     description = (
-        f"Kaplan-Meier estimate over {words.count(customers)} customers with its 95 % band; who has not lapsed counts as long as"
-        f" he was seen. {tail}"
+        f"Kaplan-Meier estimate over {words.count(found[0][5])} customers with its 95 % band; who has not"
+        f" lapsed counts for as long as seen. {tail}"
     )
     drawing = charts.curve("survival", title, description, points, "days since the first act")
-    kept = [
-        max((row for row in found if row[0] <= days), key=lambda row: row[0], default=None)
-        for days in (30, 60, 90, 180, 365, 730)
-        if days <= found[-1][0]
-    ]
-    named = [days for days in (30, 60, 90, 180, 365, 730) if days <= found[-1][0]]
-    rows = [
-        (
-            words.count(days),
-            words.percent(row[2] if row else 1.0, 1),
-            words.NOTHING
-            if row is None or row[3] is None
-            else f"{words.percent(row[3], 1)} to {words.percent(row[4], 1)}",
-        )
-        for days, row in zip(named, kept, strict=True)
-    ]
-    return Figure(
-        "survival", title, description, drawing, Table(title, ("Days", "Not lapsed", "95 % interval"), rows)
-    )
+    rows = [_survival_row(days, found) for days in _SURVIVAL_DAYS if days <= found[-1][0]]
+    table = Table(title, ("Days", "Not lapsed", "95 % interval"), rows)
+    return Figure("survival", title, description, drawing, table)
+
+
+def _survival_row(days: int, found: list[tuple[Any, ...]]) -> tuple[str, str, str]:
+    """Return what the curve says on a day: the last step at or before it."""
+    steps = [row for row in found if row[0] <= days]
+    if not steps:
+        return words.count(days), words.percent(1.0, 1), words.NOTHING
+    _, _, survival, lower, upper, _ = steps[-1]
+    interval = words.NOTHING if lower is None else f"{words.percent(lower, 1)} to {words.percent(upper, 1)}"
+    return words.count(days), words.percent(survival, 1), interval
 
 
 def _by_channel(connection: duckdb.DuckDBPyConnection) -> Table | None:

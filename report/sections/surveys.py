@@ -5,8 +5,10 @@ What does NOT belong here: single answers.
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
 from math import sqrt
-from typing import Any
 
 import duckdb
 
@@ -32,99 +34,106 @@ _SCORES = """
 _METRICS = {"nps": "NPS", "csat": "CSAT", "ces": "CES", "other": "Other"}
 
 
+@dataclass(frozen=True)
+class _Scores:
+    """What a survey says of a quarter."""
+
+    survey: str
+    metric: str
+    scale: str
+    starts_on: date
+    respondents: int
+    promoters: int | None
+    detractors: int | None
+    satisfied: int | None
+    score_sum: float | None
+    invitations: int
+    answered_invitations: int
+
+    @property
+    def is_small(self) -> bool:
+        return self.respondents < privacy.LEAST
+
+    @property
+    def promoter_score(self) -> tuple[float, float] | None:
+        """Net Promoter Score and its standard error, in points."""
+        if self.metric != "nps" or self.promoters is None or self.detractors is None:
+            return None
+        high, low = self.promoters / self.respondents, self.detractors / self.respondents
+        return 100 * (high - low), 100 * sqrt((high + low - (high - low) ** 2) / self.respondents)
+
+    @property
+    def score(self) -> str:
+        """The measure of the metric, in words."""
+        if self.promoter_score is not None:
+            score, error = self.promoter_score
+            return f"{words.signed(score, 0)} ± {words.decimal(_Z95 * error, 0)}"
+        if self.metric == "csat" and self.satisfied is not None:
+            return words.percent(self.satisfied / self.respondents)
+        return words.decimal(words.share(self.score_sum, self.respondents))
+
+
 def section(connection: duckdb.DuckDBPyConnection) -> Section:
     """Return the scores of all surveys by quarter."""
-    found = ask.rows(connection, _SCORES)
+    found = [_Scores(*row) for row in ask.rows(connection, _SCORES)]
     if not found:
         return Section(notes=("No survey has been answered.",))
-    latest = sorted({row[3] for row in found})[-_QUARTERS:]
-    kept = [row for row in found if row[3] in latest]
-    small = sum(row[4] < privacy.LEAST for row in kept)
-    figure = _promoter_figure(kept)
+    quarters = sorted({row.starts_on for row in found})[-_QUARTERS:]
+    kept = [row for row in found if row.starts_on in quarters]
+    told = [row for row in kept if not row.is_small]
+    figure = _promoter_figure(told)
+    left_out = len(kept) - len(told)
     return Section(
         lede="Of every respondent the latest answer to a survey within a quarter counts.",
         figures=(figure,) if figure else (),
-        tables=(_table(kept),) if any(row[4] >= privacy.LEAST for row in kept) else (),
+        tables=(_table(told),) if told else (),
         notes=(
-            "NPS: promoters (9, 10) less detractors (0 to 6), in points, with 1.96 standard errors. CSAT: share of the two best"
-            " boxes. CES and others: mean on the scale named.",
-            *(
-                [f"Left out: {words.count(small)} rows of fewer than {privacy.LEAST} respondents."]
-                if small
-                else []
-            ),
+            "NPS: promoters (9, 10) less detractors (0 to 6), in points, with 1.96 standard errors. CSAT: share"
+            " of the two best boxes. CES and others: mean on the scale named.",
+            *([f"Left out: {left_out} rows of fewer than {privacy.LEAST} respondents."] if left_out else []),
         ),
     )
 
 
-def promoter_score(respondents: int, promoters: int, detractors: int) -> tuple[float, float]:
-    """Return the Net Promoter Score and its standard error, in points."""
-    high, low = promoters / respondents, detractors / respondents
-    return 100 * (high - low), 100 * sqrt((high + low - (high - low) ** 2) / respondents)
-
-
-def _promoter_figure(found: list[tuple[Any, ...]]) -> Figure | None:
-    """Draw the survey with most answers, if it has two quarters to compare."""
-    told = [row for row in found if row[1] == "nps" and row[5] is not None and row[4] >= privacy.LEAST]
-    answers: dict[str, int] = {}
+def _promoter_figure(told: list[_Scores]) -> Figure | None:
+    """Draw the survey of recommendation that has most answers."""
+    answers: Counter[str] = Counter()
     for row in told:
-        answers[row[0]] = answers.get(row[0], 0) + row[4]
+        if row.promoter_score is not None:
+            answers[row.survey] += row.respondents
     if not answers:
         return None
     survey = max(answers, key=lambda name: (answers[name], name))
     intervals = []
     rows = []
-    for _, _, _, start, respondents, promoters, detractors, *_ in [row for row in told if row[0] == survey]:
-        score, error = promoter_score(respondents, promoters, detractors)
-        low, high = max(-100.0, score - _Z95 * error), min(100.0, score + _Z95 * error)
-        intervals.append(charts.Interval(words.quarter(start), low, score, high))
-        rows.append(
-            (
-                words.quarter(start),
-                words.signed(score, 1),
-                f"{words.signed(low, 1)} to {words.signed(high, 1)}",
-                words.count(respondents),
-            )
-        )
+    for row in told:
+        if row.survey == survey and row.promoter_score is not None:
+            score, error = row.promoter_score
+            low, high = max(-100.0, score - _Z95 * error), min(100.0, score + _Z95 * error)
+            quarter = words.quarter(row.starts_on)
+            bounds = f"{words.signed(low, 1)} to {words.signed(high, 1)}"
+            intervals.append(charts.Interval(quarter, low, score, high))
+            rows.append((quarter, words.signed(score, 1), bounds, words.count(row.respondents)))
     title = "Net Promoter Score by quarter"
-    description = (
-        f"{title}, survey {survey}. {rows[0][0]}: {rows[0][1]} ({rows[0][2]}, {rows[0][3]} respondents)."
-    )
+    quarter, said, bounds, respondents = rows[0]
+    description = f"{title}, survey {survey}. {quarter}: {said} ({bounds}, {respondents} respondents)."
     drawing = charts.intervals("nps", title, description, intervals, 100.0)
     table = Table(title, ("Quarter", "NPS", "95 % interval", "Respondents"), rows)
     return Figure("nps", title, description, drawing, table)
 
 
-def _table(found: list[tuple[Any, ...]]) -> Table:
+def _table(told: list[_Scores]) -> Table:
     rows = [
         (
-            survey,
-            _METRICS.get(metric, words.name(metric)),
-            words.quarter(start),
-            *_said(metric, respondents, promoters, detractors, satisfied, score_sum),
-            scale.replace(".0", ""),
-            words.percent(words.share(answered, invitations)),
+            row.survey,
+            _METRICS.get(row.metric, words.name(row.metric)),
+            words.quarter(row.starts_on),
+            words.count(row.respondents),
+            row.score,
+            row.scale.replace(".0", ""),
+            words.percent(words.share(row.answered_invitations, row.invitations)),
         )
-        for survey, metric, scale, start, respondents, promoters, detractors, satisfied, score_sum, invitations, answered in found
-        if respondents >= privacy.LEAST
+        for row in told
     ]
     headings = ("Survey", "Metric", "Quarter", "Respondents", "Score", "Scale", "Response rate")
     return Table("All surveys by quarter", headings, rows, text_columns=frozenset({0, 1, 2, 5}))
-
-
-def _said(
-    metric: str,
-    respondents: int,
-    promoters: int | None,
-    detractors: int | None,
-    satisfied: int | None,
-    score_sum: float | None,
-) -> tuple[str, str]:
-    if metric == "nps" and promoters is not None and detractors is not None:
-        score, error = promoter_score(respondents, promoters, detractors)
-        text = f"{words.signed(score, 0)} ± {words.decimal(_Z95 * error, 0)}"
-    elif metric == "csat" and satisfied is not None:
-        text = words.percent(satisfied / respondents)
-    else:
-        text = words.decimal(words.share(score_sum, respondents))
-    return words.count(respondents), text

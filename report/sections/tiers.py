@@ -27,8 +27,11 @@ _TIERS = """
     select tier, count(*), count(*) filter (where is_lapsed), sum(orders_365), sum(revenue_365)
     from marts.customer_engagement group by tier
 """
-_JOURNEY = "select journey_stage, count(*) from marts.customer_engagement where journey_stage is not null group by all"
-_LIFECYCLE = "select lifecycle_state, count(*) from marts.customer_engagement group by all"
+_JOURNEY = """
+    select journey_stage, count(*) from marts.customer_engagement
+    where journey_stage is not null group by journey_stage
+"""
+_LIFECYCLE = "select lifecycle_state, count(*) from marts.customer_engagement group by lifecycle_state"
 
 
 def section(connection: duckdb.DuckDBPyConnection) -> Section:
@@ -42,7 +45,6 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     stages = dict(ask.rows(connection, _JOURNEY))
     hide = privacy.hidden([row[1] for row in tiers])
     engaged = sum(row[1] for row in tiers if row[0] != "none")
-    told = not any(privacy.hidden([engaged, customers - engaged]))
     states = dict(ask.rows(connection, _LIFECYCLE))
     figures = [
         parts.figure(
@@ -58,12 +60,10 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
             parts.of_customers([(words.name(state), states.get(state, 0)) for state in _STATES]),
         ),
     ]
-    lede = (
-        f"{words.percent(engaged / customers)} of {words.count(customers)} customers have done something twice in 90 days"
-        " that earns a tier. A tier rests on kinds of behaviour, not on ranks."
-        if told
-        else "A tier rests on kinds of behaviour, not on ranks."
-    )
+    lede = "A tier rests on kinds of behaviour, not on ranks."
+    if not any(privacy.hidden([engaged, customers - engaged])):
+        share = words.percent(engaged / customers) if engaged else "None"
+        lede = f"{share} of {words.count(customers)} customers did twice in 90 days what earns a tier. {lede}"
     return Section(
         lede=lede,
         figures=[figure for figure in figures if figure],

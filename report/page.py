@@ -84,6 +84,7 @@ def render(published: Path) -> str:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
     # the project's own style sheet, not data

@@ -13,7 +13,7 @@ LEAST = 5
 NOT_SHOWN = "not shown"
 """What stands in place of a number about fewer."""
 
-WHY = f"Numbers about fewer than {LEAST} customers are not shown, nor those that would tell them by subtraction."
+WHY = f"Numbers about fewer than {LEAST} customers are not shown, nor what would tell them by subtraction."
 """The note under what is not shown."""
 
 

@@ -99,7 +99,8 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         notes=(
             "Association, not cause. Spearman's rank correlation with 95 % interval; grey ones hold zero.",
             "Fifths are of the customers by the feature, 1 the lowest; equal values stay together, so that"
-            " fifths may differ in size or be absent. What counts orders or revenue is not held against revenue.",
+            " fifths may differ in size or be absent.",
+            "What counts orders or revenue is not held against revenue.",
             *([f"Not enough to tell: {', '.join(missing)}."] if missing else []),
         ),
     )

@@ -1,5 +1,6 @@
 """Small warehouses for tests that need a whole night but no particular data."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ from nights import run_night
 from loaders.sample import generate
 
 SAMPLE_END = "2025-12-31"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_reports() -> Iterator[None]:
+    """Nights of tests draw no report: that is tested by itself, and costs each of them seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENGAGEMENT_REPORT", "off")
+        yield
 
 
 @pytest.fixture(scope="session")

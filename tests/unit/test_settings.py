@@ -28,6 +28,7 @@ def test_every_setting_survives_the_way_through_the_environment(tmp_path: Path):
         schedule="*/5 * * * *",
         lock_wait_seconds=1.5,
         keep_publications=7,
+        report=False,
         dagster_home=tmp_path / "home",
     )
     assert from_environment(settings.variables()) == settings
@@ -55,6 +56,7 @@ def test_other_programs_variables_are_left_alone():
         ("ENGAGEMENT_LOCK_WAIT_SECONDS", "-1", "0 or more"),
         ("ENGAGEMENT_KEEP_PUBLICATIONS", "0", "1 or more"),
         ("ENGAGEMENT_LOCK_WAIT_SECONDS", "long", "number of seconds"),
+        ("ENGAGEMENT_REPORT", "yes", "on or off"),
     ],
 )
 def test_what_is_not_understood_is_an_error_that_says_what_to_do(name: str, value: str, message: str):

@@ -90,7 +90,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         notes=(
             "NPS: promoters (9, 10) less detractors (0 to 6), in points, with 1.96 standard errors. CSAT: share"
             " of the two best boxes. CES and others: mean on the scale named.",
-            *([f"Left out: {left_out} rows of fewer than {privacy.LEAST}."] if left_out else []),
+            *([f"{left_out} rows are left out: fewer than {privacy.LEAST} answered."] if left_out else []),
         ),
     )
 

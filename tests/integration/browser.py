@@ -63,6 +63,8 @@ class Browser:
             message["params"]["request"]["url"]
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
+            # the browser's own pages, such as that of a new tab, ask for things as well
+            and not message["params"]["documentURL"].startswith("chrome://")
         ]
 
 

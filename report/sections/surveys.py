@@ -88,7 +88,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         figures=(figure,) if figure else (),
         tables=(_table(told),) if told else (),
         notes=(
-            "NPS: promoters (9, 10) less detractors (0 to 6), in points, with 1.96 standard errors. CSAT: share"
+            "NPS: promoters (9, 10) less detractors (0 to 6), in points, ± 1.96 standard errors. CSAT: share"
             " of the two best boxes. CES and others: mean on the scale named.",
             *([f"{left_out} rows are left out: fewer than {privacy.LEAST} answered."] if left_out else []),
         ),

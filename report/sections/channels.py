@@ -28,7 +28,7 @@ _CHANNELS = """
             sum(tracked_visits)::bigint as tracked_visits, sum(bounces)::bigint as bounces,
             sum(converted_visits)::bigint as converted_visits, sum(touches)::bigint as touches,
             sum(answered_touches)::bigint as answered_touches, sum(orders)::bigint as orders,
-            sum(revenue) as revenue, sum(unsubscribes)::bigint as unsubscribes
+            coalesce(sum(revenue), 0) as revenue, sum(unsubscribes)::bigint as unsubscribes
         from marts.fct_channel_days where day > $as_of::date - 90 and day <= $as_of::date
         group by channel
     ),

@@ -26,8 +26,9 @@ _ACTIVE = """
 """
 _CHANNEL_DAYS = """
     select
-        date_trunc('month', day)::date as month, sum(unprompted_interactions)::bigint,
-        sum(prompted_interactions)::bigint, sum(revenue) + sum(renewal_revenue)
+        date_trunc('month', day)::date as month, coalesce(sum(unprompted_interactions), 0)::bigint,
+        coalesce(sum(prompted_interactions), 0)::bigint,
+        coalesce(sum(revenue), 0) + coalesce(sum(renewal_revenue), 0)
     from marts.fct_channel_days group by month
 """
 _IS_MONTH_END = "select last_day($day::date) = $day::date"

@@ -1,5 +1,6 @@
 """The report of a night: numbers against SQL of their own, the page in a browser, its place in Dagster."""
 
+import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -474,6 +475,45 @@ def test_light_and_dark_are_two_pages(browser: Browser, file: Path):
         browser.open(file, *SIZES["desktop"], scheme)
         grounds.append(browser.run("return getComputedStyle(document.body).backgroundColor"))
     assert len(set(grounds)) == 2
+
+
+def emptied(warehouse: Path, folder: Path, tables: str) -> Page:
+    """The page of a copy of the published file in which some tables have no rows."""
+    copy = folder / "engagement.duckdb"
+    shutil.copyfile(warehouse / "engagement.duckdb", copy)
+    with duckdb.connect(str(copy)) as connection:
+        names = connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts' and regexp_matches(table_name, ?)",
+            [tables],
+        ).fetchall()
+        assert names
+        for (name,) in names:
+            connection.execute(f"delete from marts.{name}")
+    return Page(page.render(copy))
+
+
+def test_a_warehouse_without_customers_has_a_page_that_says_so(warehouse: Path, tmp_path: Path):
+    shown = emptied(warehouse, tmp_path, ".*")
+    for sentence in (
+        "Nobody has been active within the time that customers are followed.",
+        "Too few customers to tell them apart.",
+        "Too few customers to be spread.",
+        "No month has any activity yet.",
+        "Nothing happened on any channel in the 90 days until 2025-12-31.",
+        "There are no cohorts yet.",
+        "No closed month has a whole window after it in which outcomes differ.",
+        "No survey has been answered.",
+    ):
+        assert sentence in shown.text
+    assert "The published run" in shown.tables
+
+
+def test_what_was_never_landed_is_missing_and_the_rest_is_there(warehouse: Path, tmp_path: Path):
+    shown = emptied(warehouse, tmp_path, "survey|touches|outcomes|survival")
+    assert "No survey has been answered." in shown.text
+    assert "No closed month has a whole window" in shown.text
+    assert "Survival: customers not yet lapsed" not in shown.text
+    assert {"Customers by tier", "All channels, 90 days"} <= shown.tables.keys()
 
 
 def materialize(

@@ -483,7 +483,8 @@ def emptied(warehouse: Path, folder: Path, tables: str) -> Page:
     shutil.copyfile(warehouse / "engagement.duckdb", copy)
     with duckdb.connect(str(copy)) as connection:
         names = connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'marts' and regexp_matches(table_name, ?)",
+            "select table_name from duckdb_tables()"
+            " where schema_name = 'marts' and regexp_matches(table_name, ?)",
             [tables],
         ).fetchall()
         assert names

@@ -289,7 +289,7 @@ def intervals(key: str, title: str, description: str, rows: Sequence[Interval], 
         "axis": {
             "title": None,
             "values": [-edge, -edge / 2, 0, edge / 2, edge],
-            "format": "~g",
+            "format": "~r",
             "labelFlush": False,
             "grid": True,
             "gridColor": _RULE,

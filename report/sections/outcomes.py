@@ -33,7 +33,9 @@ _FEATURES = {
     "weighted_interactions_to_date": "Weighted interactions",
     "orders_to_date": "Orders",
     "revenue_to_date": "Revenue before",
+    "tier_number": "Tier",
 }
+_TIERS = ("none", "low", "medium", "high", "highest")
 _QUINTILES = ("1", "2", "3", "4", "5")
 _FULL_HEAT = 1.0
 # Where a scale of correlations may end.
@@ -52,7 +54,7 @@ _ROWS = """
         spearman_lower, spearman_upper
     from marts.fct_engagement_outcomes
     join latest using (outcome, snapshot_date)
-    where segmentation in ('all', 'quintile')
+    where segmentation in ('all', 'quintile', 'tier')
     order by outcome, feature, segmentation, segment
 """
 
@@ -92,10 +94,12 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         for outcome in outcomes
         if (figure := _correlations(outcome, by_outcome[outcome]))
     ]
+    by_tier = _tiers(by_outcome)
     missing = [_OUTCOMES[outcome].lower() for outcome in _OUTCOMES if outcome not in by_outcome]
     return Section(
         lede=_lede(by_outcome),
         pairs=pairs,
+        tables=(by_tier,) if by_tier else (),
         notes=(
             "Association, not cause. Spearman's rank correlation with 95 % interval; grey ones hold zero.",
             "Fifths are of the customers by the feature, 1 the lowest; equal values stay together, so that"
@@ -179,7 +183,8 @@ def _lifts(outcome: str, rows: list[_Row]) -> Table | None:
         return None
     # as in the chart beside it: the highest correlation first
     order = sorted(
-        by_feature, key=lambda feature: (-(by_feature[feature]["all"].spearman or 0.0), _feature(feature))
+        {row.feature for row in fifths},
+        key=lambda feature: (-(by_feature[feature]["all"].spearman or 0.0), _feature(feature)),
     )
     cells = [
         [_feature(feature), *(_lift_cell(by_feature[feature].get(quintile)) for quintile in _QUINTILES)]
@@ -189,6 +194,19 @@ def _lifts(outcome: str, rows: list[_Row]) -> Table | None:
     what = "points above the score of all" if outcome == "nps" else "lift over the average"
     caption = f"{_OUTCOMES[outcome]}, {what}, by quintile at {first.snapshot_date}"
     return Table(caption, ("Feature", *(f"Fifth {quintile}" for quintile in _QUINTILES)), cells)
+
+
+def _tiers(by_outcome: dict[str, list[_Row]]) -> Table | None:
+    """Return lift by the tier that customers had at the month's end, an outcome a row."""
+    rows: list[list[Cell | str]] = []
+    for outcome in _OUTCOMES:
+        tiers = {row.segment: row for row in by_outcome.get(outcome, []) if row.feature == "tier_number"}
+        if any(tier in tiers and tiers[tier].customers >= privacy.LEAST for tier in _TIERS):
+            rows.append([_OUTCOMES[outcome], *(_lift_cell(tiers.get(tier)) for tier in _TIERS)])
+    if not rows:
+        return None
+    caption = "Lift over the average, by the tier at the month's end (score: points above that of all)"
+    return Table(caption, ("Outcome", *(f"Tier {tier}" for tier in _TIERS)), rows)
 
 
 def _lift_cell(row: _Row | None) -> Cell | str:

@@ -192,6 +192,30 @@ def status(warehouse: Path | None) -> None:
 @main.command()
 @_warehouse_option
 @click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="HTML file to write.  [default: engagement.html of the warehouse]",
+)
+@_plainly
+def report(warehouse: Path | None, out: Path | None) -> None:
+    """Write a picture of what is published: one HTML page of sums and shares, without scripts."""
+    settings = _settings(None, warehouse, None, (), None)
+
+    from report import page
+    from warehouse.night import Warehouse
+
+    place = Warehouse(settings.warehouse)
+    target = (out or place.report).resolve()
+    try:
+        size = page.write(place.published, target)
+    except page.ReportError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    click.echo(f"Report: {target} ({size / 1_000:,.0f} kB)")
+
+
+@main.command()
+@_warehouse_option
+@click.option(
     "--to", "run_id", metavar="RUN", help="Run to go to, or how its id begins.  [default: the one before]"
 )
 @click.option("--list", "is_listed", is_flag=True, help="Only say which publications are kept.")

@@ -57,6 +57,8 @@ def show_summary(
     for fact in summary.facts(warehouse.published):
         console.print(_table(f"{fact.title}  ({fact.table}, current snapshot)", fact.headings, fact.rows))
     console.print(f"[bold green]Published[/bold green] {warehouse.published}", soft_wrap=True)
+    if outcome.asset_materializations_for_node("report"):
+        console.print(f"Its report {warehouse.report}", soft_wrap=True)
     console.print("Open it read-only, for example:")
     console.print(f"  DuckDB    duckdb -readonly {warehouse.published}", soft_wrap=True)
     console.print(

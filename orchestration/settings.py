@@ -61,6 +61,7 @@ class Settings:
         keep_publications: How many publications stay to go back to, the current one included.
         is_production: Whether the key must come from the environment: it then lies apart from the data.
         openlineage: File, or http address, that OpenLineage events of every night go to; `None` for none.
+        report: Whether a night ends with the report of what it has published.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
         alert_webhook: Where alerts are posted, a secret URL; `None` for no webhook.
         alert_smtp: Mail server of alerts, `smtp://host:port` or `smtps://host:port`; `None` for no mail.
@@ -83,6 +84,7 @@ class Settings:
     keep_publications: int = 3
     is_production: bool = False
     openlineage: str | None = None
+    report: bool = True
     dagster_home: Path | None = None
     alert_webhook: str | None = field(default=None, repr=False)
     alert_smtp: str | None = None
@@ -229,6 +231,7 @@ class Settings:
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
             "KEEP_PUBLICATIONS": str(self.keep_publications),
             "PRODUCTION": str(self.is_production).lower(),
+            "REPORT": str(self.report).lower(),
         }
         optional = {
             "HASH_KEY": self.hash_key,
@@ -412,4 +415,5 @@ _READERS = {
     "ALERT_MAIL_TO": ("alert_mail_to", _text),
     "PRODUCTION": ("is_production", _boolean),
     "OPENLINEAGE": ("openlineage", _lineage_target),
+    "REPORT": ("report", _boolean),
 }

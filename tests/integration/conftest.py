@@ -1,11 +1,20 @@
 """Small warehouses for tests that need a whole night but no particular data."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from nights import SAMPLE_END, run_night
 
 from loaders.sample import generate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_reports() -> Iterator[None]:
+    """Nights of tests draw no report: that is tested by itself, and costs each of them seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENGAGEMENT_REPORT", "false")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,18 @@ def test_help_comes_at_once():
     shown = run("--help")
     assert time.monotonic() - begun < 1.5
     assert shown.returncode == 0
-    for command in ("nightly", "status", "trace", "rollback", "land", "sample", "serve", "home", "docs"):
+    for command in (
+        "nightly",
+        "status",
+        "report",
+        "trace",
+        "rollback",
+        "land",
+        "sample",
+        "serve",
+        "home",
+        "docs",
+    ):
         assert command in shown.stdout
 
 

@@ -14,7 +14,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 export DAGSTER_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run test test-fast lint format bench docs lock clean
+.PHONY: help install browser run test test-fast lint format bench docs questions lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(lastword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -62,9 +62,12 @@ bench: $(STAMP) ## measure speed and memory against hand-written SQL
 docs: $(STAMP) ## dbt's documentation as one static page
 	@cd $(ROOT) && $(BIN)/engagement docs --warehouse $(DATA)/complete-journey/warehouse
 
+questions: $(STAMP) ## answer the ready questions of docs/questions.md anew
+	@cd $(ROOT) && REWRITE_QUESTIONS=1 $(BIN)/python -m pytest -q tests/integration/test_questions.py
+
 lock: ## resolve the lock file again (needs uv)
 	@cd $(ROOT) && uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--generate-hashes --extra dev --upgrade pyproject.toml -o requirements.lock
+		--generate-hashes --extra dev --extra metrics --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove everything that can be made again
 	@rm -rf $(ROOT)/.venv $(ROOT)/.data $(ROOT)/target $(ROOT)/logs

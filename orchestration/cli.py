@@ -189,6 +189,37 @@ def status(warehouse: Path | None) -> None:
         raise SystemExit(NOT_PUBLISHED)
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}, add_help_option=True
+)
+@_warehouse_option
+@click.argument("question", nargs=-1, required=True, type=click.UNPROCESSED, metavar="QUESTION...")
+@_plainly
+def metrics(warehouse: Path | None, question: Sequence[str]) -> None:
+    """Ask MetricFlow for metrics of the published file, read-only.
+
+    QUESTION is what would stand after `mf`: `list metrics`, `list dimensions --metrics score`,
+    `query --metrics proactive_share --group-by metric_time__month`, `query --help`.
+    """
+    settings = _settings(None, warehouse, None, (), None)
+    settings.apply()
+
+    from orchestration import dbt
+    from orchestration import metrics as metricflow
+    from warehouse.night import Warehouse
+
+    published = Warehouse(settings.warehouse).published
+    if not published.is_file():
+        raise Refusal(f"Nothing is published yet: {published} does not exist.", NOT_PUBLISHED)
+    settings_module.point_dbt_at_published()
+    try:
+        status = metricflow.ask(question)
+    except (metricflow.MetricsError, dbt.DbtError) as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    # what is asked of a file that is only read can fail by the question alone
+    raise SystemExit(WRONG_USAGE if status else 0)
+
+
 @main.command()
 @_warehouse_option
 @click.option(

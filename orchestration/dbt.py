@@ -425,6 +425,16 @@ def parsed_project(root: Path, parsed: Path) -> Project:
         return Project(json.loads(manifest.read_text(encoding="utf-8")), packed.read_bytes())
 
 
+def semantic_manifest() -> str:
+    """Return what this checkout's dbt project says to MetricFlow, as JSON.
+
+    Raises:
+        DbtError: The project does not parse; the message is dbt's own.
+    """
+    project()
+    return (_PARSED / "semantic_manifest.json").read_text(encoding="utf-8")
+
+
 def _parse(project: Path, target: Path) -> None:
     from dbt.cli.main import dbtRunner
 

@@ -298,6 +298,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
+def point_dbt_at_published() -> None:
+    """Let dbt read the published file in this process, and nothing else: target `published` of profiles.yml."""
+    os.environ["DBT_TARGET"] = "published"
+
+
 def silence_telemetry() -> None:
     """Switch off the telemetry of Dagster, dbt and Great Expectations unless somebody has asked for it."""
     for name, value in SILENT_TELEMETRY.items():

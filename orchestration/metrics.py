@@ -1,8 +1,8 @@
 """MetricFlow's command line, pointed at the published file.
 
-`mf` wants a parsed project in the current directory, takes the profile's default target (the build files, which
-belong to the night) and asks PyPI at every start whether it is the newest. Here it gets what it wants, from any
-directory, and asks nobody. What does NOT belong here: what a metric is (`models/semantic`).
+`mf` wants a parsed project in the current directory, takes the profile's default target (the build files,
+which belong to the night) and asks PyPI at every start whether it is the newest. Here it gets what it wants,
+from any directory, and asks nobody. What does NOT belong here: what a metric is (`models/semantic`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def ask(arguments: Sequence[str]) -> int:
             "MetricFlow is not installed; `make install` brings it (extra `metrics`)."
         ) from error
     prepare()
-    mf.UpdateChecker = _NoUpdates
+    mf.UpdateChecker = _NoUpdates  # type: ignore[attr-defined]
     configuration = CLIConfiguration()
     try:
         configuration.setup(dbt_profiles_path=PROJECT_ROOT, dbt_project_path=PROJECT_ROOT)

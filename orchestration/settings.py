@@ -299,7 +299,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def point_dbt_at_published() -> None:
-    """Let dbt read the published file in this process, and nothing else: target `published` of profiles.yml."""
+    """Let dbt read the published file in this process, and nothing else: target `published`."""
     os.environ["DBT_TARGET"] = "published"
 
 

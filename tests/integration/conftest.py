@@ -43,7 +43,7 @@ def sample_warehouse(sample_raw: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def year_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse of a synthetic year of every channel, with marts where readers look for them; do not change it."""
+    """A synthetic year of every channel, with marts where readers look for them; do not change it."""
     folder = tmp_path_factory.mktemp("year")
     generate(300, 365, 1, folder / "raw")
     bare = BareWarehouse(folder)

@@ -1,4 +1,4 @@
-"""Every metric of the semantic layer in SQL by hand, and the cuts in which the two are held against each other.
+"""Every metric of the semantic layer in SQL by hand, and the cuts in which the two are compared.
 
 A block is one `from` clause with the metrics that can be read from it, each as an aggregate written without a
 look at how MetricFlow would write it, and cuts: what MetricFlow groups by, and the same in SQL. What does NOT
@@ -69,7 +69,9 @@ def survey_windows(prefix: str, unit: str) -> Iterator[Block]:
             - ((sum(promoters) - sum(detractors)) / sum(respondents) filter (where nps is not null)) ** 2)
             / sum(respondents) filter (where nps is not null))""",
         f"{prefix}_satisfied": "sum(satisfied)",
-        f"{prefix}_csat_respondents": "sum(respondents) filter (where metric = 'csat' and satisfied is not null)",
+        f"{prefix}_csat_respondents": (
+            "sum(respondents) filter (where metric = 'csat' and satisfied is not null)"
+        ),
         f"{prefix}_csat": "sum(satisfied) / nullif(sum(respondents) filter (where csat is not null), 0)",
         f"{prefix}_effort_score_sum": "sum(score_sum) filter (where ces is not null)",
         f"{prefix}_effort_respondents": "sum(respondents) filter (where ces is not null)",
@@ -100,7 +102,7 @@ def lifts() -> Iterator[Block]:
         )
 
 
-# What MetricFlow is asked besides, for metrics that would otherwise add up what has nothing to do with each other.
+# What MetricFlow is asked besides, for metrics that would otherwise add up what does not belong together.
 WHERE: Mapping[str, str] = {
     f"{outcome}_lift": "{{ Dimension('outcome_segment__feature') }} = 'active_days_90'"
     for outcome in ("revenue", "repurchase", "lapse")

@@ -1,7 +1,7 @@
 """The page of ready questions says what its SQL says, on the sample that it names.
 
-`REWRITE_QUESTIONS=1` (that is `make questions`) writes the results into the page instead. What does NOT belong
-here: whether the marts are right.
+`REWRITE_QUESTIONS=1` (that is `make questions`) writes the results into the page instead. What does NOT
+belong here: whether the marts are right.
 """
 
 import os
@@ -45,7 +45,8 @@ def test_the_page_shows_what_the_query_gives(question: Question, published: duck
 
 
 def test_a_result_that_is_wrong_would_be_seen():
-    page = "# Page\n\n## 1. One?\n\nWords.\n\n```sql\nselect 1.5 as one, true as sure, null as none\n```\n\n| old |\n| --- |\n"
+    sql = "select 1.5 as one, true as sure, null as none"
+    page = f"# Page\n\n## 1. One?\n\nWords.\n\n```sql\n{sql}\n```\n\n| old |\n| --- |\n"
     with duckdb.connect() as connection:
         fresh = rewritten(page, lambda sql: answered(connection, sql))
     (question,) = questions(fresh)

@@ -85,6 +85,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
     """Return the channels of the last 90 days."""
     night = ask.published(connection)
     found = [_Channel(*row) for row in ask.rows(connection, _CHANNELS, {"as_of": night.as_of})]
+    found.sort(key=lambda row: privacy.is_small(row.acting))
     if not found:
         return Section(notes=(f"Nothing happened on any channel in the 90 days until {night.as_of}.",))
     figures = [
@@ -135,11 +136,12 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
 
 
 def _figure(key: str, title: str, heading: str, rows: list[tuple[str, float, str]]) -> Figure | None:
-    told = [(label, value, text) for label, value, text in rows if value]
+    # what is not shown stands last: its place would tell how much it is
+    told = sorted((row for row in rows if row[1]), key=lambda row: row[2] == privacy.NOT_SHOWN)
     if not told:
         return None
-    most = [f"{label} {text}" for label, _, text in told[:3]]
-    description = f"{title}, 90 days; first come {', '.join(most)}."
+    said = ", ".join(f"{label} {text}" for label, _, text in told[:_SHOWN_IN_CHARTS])
+    description = f"{title}, 90 days: {said}."
     drawing = charts.bars(
         key,
         title,

@@ -95,7 +95,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
         if (figure := _correlations(outcome, by_outcome[outcome]))
     ]
     by_tier = _tiers(by_outcome)
-    missing = [_OUTCOMES[outcome].lower() for outcome in _OUTCOMES if outcome not in by_outcome]
+    missing = [_OUTCOMES[outcome] for outcome in _OUTCOMES if outcome not in by_outcome]
     return Section(
         lede=_lede(by_outcome),
         pairs=pairs,

@@ -72,6 +72,7 @@ def section(connection: duckdb.DuckDBPyConnection) -> Section:
             text_columns=frozenset({0, 1}),
         ),
     ]
+    tables = [table for table in tables if table.rows]
     if broken:
         tables.append(
             Table(

@@ -24,6 +24,8 @@
             ],
             "time": "ordered_at",
             "is_timed": tracked,
+            "campaign": "cast(null as " ~ dbt.type_string() ~ ")",
+            "seconds": "cast(null as double)",
             "where": "true",
         },
         {
@@ -33,6 +35,8 @@
             "identifiers": ["user_id", "email", "anonymous_id"],
             "time": "occurred_at",
             "is_timed": "true",
+            "campaign": "campaign_id",
+            "seconds": "engaged_seconds",
             "where": "event_name = 'purchase' and not is_bot",
         },
         {
@@ -42,6 +46,8 @@
             "identifiers": ["customer_ref", "email", "phone"],
             "time": "occurred_at",
             "is_timed": "not coalesce(is_date_only, false)",
+            "campaign": "campaign_id",
+            "seconds": "cast(null as double)",
             "where": "event_name = 'purchased' and not coalesce(is_machine, false)",
         },
     ] -%}
@@ -54,6 +60,8 @@
             identity_hash,
             {{ source.time }} as occurred_at,
             {{ source.is_timed }} as is_matched_by_time,
+            {{ source.campaign }} as campaign_id,
+            {{ source.seconds }} as engaged_seconds,
             loaded_at,
             changed_in
         from {{ changes_of(source.relation) if is_former else source.relation }}

@@ -205,14 +205,14 @@ def test_a_purchase_that_shop_and_tracker_saw_counts_once(database: duckdb.DuckD
             evidence.counted_interaction_id = 'orders:' || events.order_id
                 and evidence.match_rule = 'same_order' as is_linked
         from true_rows
-        join staging.staging.stg_web__events as events on source_key = event_id
+        join staging.staging.stg_web__events as events on true_rows.source_key = events.event_id
         left join engagement.marts.fct_interactions as counted
             on counted.source_table = 'orders' and counted.order_id = events.order_id
         left join engagement.marts.fct_interactions as tracked
             on tracked.source_table = 'web_events' and tracked.source_key = events.event_id
         left join engagement.marts.fct_purchase_evidence as evidence
             on evidence.source_table = 'web_events' and evidence.source_key = events.event_id
-        where trait = 'seen_by_shop' and source_table = 'web_events'
+        where true_rows.trait = 'seen_by_shop' and true_rows.source_table = 'web_events'
         """
     )
     wrong = database.execute(

@@ -490,7 +490,7 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_interactions", "expect_revenue_of_orders_only_less_what_was_returned"),
         ("fct_interactions", "expect_prompts_only_where_something_prompted"),
     ],
-    "update >fct_purchase_evidence set interaction_id = 'orders:o1', counted_source_key = 'o9', "
+    "update >fct_purchase_evidence set interaction_id = 'orders:o2', counted_source_key = 'o9', "
     "counted_interaction_id = 'orders:o9'": [
         ("fct_purchase_evidence", "expect_evidence_to_count_nowhere"),
         ("fct_purchase_evidence", "expect_evidence_to_lead_to_what_counts"),

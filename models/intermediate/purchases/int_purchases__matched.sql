@@ -66,6 +66,8 @@ with
             ranked.source_key,
             ranked.occurred_at,
             ranked.precedence,
+            ranked.campaign_id,
+            ranked.engaged_seconds,
             ranked.loaded_at,
             counting.order_id,
             counting.source_table as counted_source_table,
@@ -110,6 +112,8 @@ with
             unnumbered.source_key,
             unnumbered.occurred_at,
             unnumbered.precedence,
+            unnumbered.campaign_id,
+            unnumbered.engaged_seconds,
             unnumbered.loaded_at,
             placed_online.order_id,
             placed_online.source_table as counted_source_table,
@@ -148,6 +152,8 @@ with
             source_key,
             occurred_at,
             precedence,
+            campaign_id,
+            engaged_seconds,
             loaded_at,
             order_id,
             counted_source_table,
@@ -180,6 +186,8 @@ with
             {{ seconds_between("counted_at", "occurred_at") }} as seconds_apart,
             match_rule,
             cast(precedence as bigint) as precedence,
+            campaign_id,
+            engaged_seconds,
             loaded_at,
             false as is_gone
         from matched
@@ -199,6 +207,8 @@ with
                 cast(null as double) as seconds_apart,
                 cast(null as {{ dbt.type_string() }}) as match_rule,
                 cast(null as bigint) as precedence,
+                cast(null as {{ dbt.type_string() }}) as campaign_id,
+                cast(null as double) as engaged_seconds,
                 loaded_at,
                 true as is_gone
             from

@@ -31,6 +31,8 @@ with
             matched.seconds_apart,
             matched.match_rule,
             matched.precedence,
+            matched.campaign_id,
+            matched.engaged_seconds,
             versions.sources_version,
             matched.loaded_at
         from matched

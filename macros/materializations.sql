@@ -25,7 +25,7 @@
         {{ create_table_as(True, temp_relation, compiled_code) }}
     {% endcall %}
     {#- A model whose SQL or columns changed is restated, so the columns are those of the table, and what is said of
-        them stands there already. -#}
+        them stands there already. Asked of the adapter and not of its macro, which makes a context of all macros. -#}
     {%- set strategy = adapter.get_incremental_strategy_macro(
         context, config.get("incremental_strategy")
     ) -%}
@@ -35,8 +35,8 @@
                 {
                     "target_relation": target_relation,
                     "temp_relation": temp_relation,
-                    "dest_columns": adapter.get_columns_in_relation(
-                        existing_relation
+                    "dest_columns": adapter.get_column_schema_from_query(
+                        "select * from " ~ target_relation
                     ),
                 }
             )

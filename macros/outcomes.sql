@@ -15,6 +15,7 @@
                 "weighted_interactions_to_date",
                 "orders_to_date",
                 "revenue_to_date",
+                "tier_number",
             ]
         )
     }}

@@ -117,7 +117,7 @@ def customer_outcomes(_: Thresholds) -> list[Expectation]:
 
 @suite("marts", "fct_engagement_outcomes")
 def engagement_outcomes(_: Thresholds) -> list[Expectation]:
-    """Fifths that add up, correlations that are some, and no purchase that foretells revenue."""
+    """Fifths and tiers that add up, correlations that are some, and no purchase that foretells revenue."""
     return [
         within("spearman", -1, 1),
         no_rows(
@@ -130,20 +130,20 @@ def engagement_outcomes(_: Thresholds) -> list[Expectation]:
             """,
         ),
         no_rows(
-            "expect_quintiles_to_add_up_to_everybody",
+            "expect_segments_to_add_up_to_everybody",
             ["customers", "outcome_total"],
             """
             select
                 snapshot_date, feature, outcome,
                 sum(customers) filter (segmentation = 'all') as customers,
-                sum(customers) filter (segmentation = 'quintile') as in_quintiles
+                sum(customers) filter (segmentation <> 'all') as in_segments
             from batch
             group by snapshot_date, feature, outcome
             having
                 sum(customers) filter (segmentation = 'all')
-                is distinct from sum(customers) filter (segmentation = 'quintile')
+                is distinct from sum(customers) filter (segmentation <> 'all')
                 or sum(outcome_total) filter (segmentation = 'all')
-                is distinct from sum(outcome_total) filter (segmentation = 'quintile')
+                is distinct from sum(outcome_total) filter (segmentation <> 'all')
             """,
         ),
     ]

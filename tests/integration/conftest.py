@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import pytest
-from nights import run_night
+from nights import SAMPLE_END, run_night
 
 from loaders.sample import generate
-
-SAMPLE_END = "2025-12-31"
 
 
 @pytest.fixture(scope="session")

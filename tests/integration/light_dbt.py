@@ -34,7 +34,10 @@ def light_manifest() -> Manifest:
 
 @contextmanager
 def lightened() -> Iterator[None]:
-    """Make no events but the one that is heard, and compile every template and type tester once."""
+    """Make no events but the one that is heard, and compile templates, type testers and contexts once."""
+    import dbt.compilation
+    import dbt.task.run
+    from dbt.context.providers import ModelContext, RuntimeProvider
     from dbt_common.clients import agate_helper, jinja
     from dbt_common.events.base_types import BaseEvent
     from dbt_common.events.event_manager import EventManager
@@ -66,12 +69,25 @@ def lightened() -> Iterator[None]:
             _TYPE_TESTERS[key] = test_types(key[0], string_null_values)
         return _TYPE_TESTERS[key]
 
+    contexts: dict[str, ModelContext] = {}
+
+    def context_once(model: Any, config: Any, manifest: Any) -> dict[str, Any]:
+        """What a model's templates see: made when it is compiled, and seen again when it is run."""
+        context = contexts.pop(model.unique_id, None)
+        if context is None:
+            context = contexts[model.unique_id] = ModelContext(
+                model, config, manifest, RuntimeProvider(), None
+            )
+        return context.to_dict()
+
     with ExitStack() as patches:
         for target, name, replacement in (
             (BaseEvent, "__init__", make_heard),
             (EventManager, "fire_event", fire_heard),
             (jinja.MacroFuzzEnvironment, "compile", compile_once),
             (agate_helper, "build_type_tester", test_types_once),
+            (dbt.compilation, "generate_runtime_model_context", context_once),
+            (dbt.task.run, "generate_runtime_model_context", context_once),
         ):
             patches.enter_context(patch.object(target, name, replacement))
         yield

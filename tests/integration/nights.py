@@ -8,6 +8,8 @@ from pathlib import Path
 import duckdb
 
 PROJECT = Path(__file__).resolve().parents[2]
+SAMPLE_END = "2025-12-31"
+"""Last day of the samples that the tests make."""
 
 
 def copy_project(target: Path) -> Path:

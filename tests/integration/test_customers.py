@@ -140,6 +140,23 @@ def test_tiers_are_earned_by_the_acts_told(
         assert row["engagement_stage"] == reference.engagement_stage(deeds[customer], AS_OF)
 
 
+def test_tiers_of_closed_snapshots_know_no_later_acts(
+    built: duckdb.DuckDBPyConnection, deeds: Mapping[str, list[Deed]]
+) -> None:
+    found = rows(
+        built,
+        """
+        select outcomes.customer_id, outcomes.snapshot_date, coalesce(tiers.tier, 'none') as tier
+        from fct_customer_outcomes as outcomes
+        left join staging.seeds.engagement_tiers as tiers on outcomes.tier_number = tiers.tier_number
+        """,
+    )
+    assert len({row["tier"] for row in found}) >= 4
+    for row in found:
+        known = [deed for deed in deeds[row["customer_id"]] if deed.on <= row["snapshot_date"]]
+        assert row["tier"] == reference.tier(known, row["snapshot_date"])[0], row
+
+
 def test_one_more_act_never_lowers_a_tier(deeds: Mapping[str, list[Deed]]) -> None:
     order = ["none", *reference.TIERS]
     for own in list(deeds.values())[:40]:

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLE_END
-from nights import PROJECT
+from nights import PROJECT, SAMPLE_END
 
 pytestmark = pytest.mark.slow
 

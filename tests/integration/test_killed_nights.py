@@ -11,9 +11,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import SAMPLE_END
 from differences import assert_same, differences
-from nights import night_command
+from nights import SAMPLE_END, night_command
 
 from loaders.sample import generate
 

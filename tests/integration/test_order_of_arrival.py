@@ -5,11 +5,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import SAMPLE_END
 from differences import assert_same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nights import run_night
+from nights import SAMPLE_END, run_night
 
 pytestmark = pytest.mark.slow
 

@@ -40,7 +40,9 @@ FEATURES = {
     "weighted_interactions_to_date": False,
     "orders_to_date": True,
     "revenue_to_date": True,
+    "tier_number": False,
 }
+TIERS = ("none", "low", "medium", "high", "highest")
 
 
 @dataclass(frozen=True)
@@ -335,10 +337,20 @@ def test_associations_are_those_of_scipy(built: Built) -> None:
                         atol=1e-9,
                         equal_nan=True,
                     ), (key, column)
-                for quintile, mean in wanted["means"].items():
-                    row = found.loc[(*key, "quintile", str(quintile))]
-                    wanted_keys.add((*key, "quintile", str(quintile)))
-                    assert row["customers"] == wanted["sizes"][quintile]
+                if feature == "tier_number":
+                    tiers = known.groupby("x")["y"]
+                    segments = {
+                        ("tier", TIERS[int(number)]): (tier.mean(), len(tier)) for number, tier in tiers
+                    }
+                else:
+                    segments = {
+                        ("quintile", str(quintile)): (mean, wanted["sizes"][quintile])
+                        for quintile, mean in wanted["means"].items()
+                    }
+                for segment, (mean, size) in segments.items():
+                    row = found.loc[(*key, *segment)]
+                    wanted_keys.add((*key, *segment))
+                    assert row["customers"] == size
                     assert row["outcome_mean"] == pytest.approx(mean, rel=1e-9, abs=1e-9)
                     assert row["difference"] == pytest.approx(mean - wanted["mean"], rel=1e-9, abs=1e-6)
                     if outcome != "nps" and wanted["mean"] > 0:

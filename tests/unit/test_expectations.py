@@ -632,7 +632,7 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
     "values ('2024-01-03', 'orders_to_date', 'revenue', 'all', 'all', 1, 20, 1.5)": [
         ("fct_engagement_outcomes", "spearman"),
         ("fct_engagement_outcomes", "expect_no_purchases_to_foretell_revenue"),
-        ("fct_engagement_outcomes", "expect_quintiles_to_add_up_to_everybody"),
+        ("fct_engagement_outcomes", "expect_segments_to_add_up_to_everybody"),
     ],
     "update >customer_engagement set score = 101, weight_coverage = 1.1, longevity_percentile = 1, "
     "conative_acts_365 = 4, explanation = null": [

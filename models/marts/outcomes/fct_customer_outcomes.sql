@@ -126,6 +126,8 @@ with
 
     lapses as (select * from {{ ref("int_lapses__episodes") }}),
 
+    tiers as (select * from {{ ref("int_tiers__snapshots") }}),
+
     nps_responses as (select * from {{ ref("int_surveys__nps_responses") }}),
 
     snapshots as (
@@ -251,6 +253,7 @@ with
             ) as weighted_interactions_to_date,
             cast(volumes.orders_to_date as bigint) as orders_to_date,
             cast(volumes.revenue_to_date as decimal(18, 4)) as revenue_to_date,
+            cast(coalesce(tiers.tier_number, 0) as bigint) as tier_number,
             cast(coalesce(revenues.revenue, 0) as decimal(18, 4)) as revenue,
             case
                 when volumes.orders_to_date > 0
@@ -281,6 +284,10 @@ with
             volumes
             on snapshots.customer_id = volumes.customer_id
             and snapshots.snapshot_date = volumes.snapshot_date
+        left join
+            tiers
+            on snapshots.customer_id = tiers.customer_id
+            and snapshots.snapshot_date = tiers.snapshot_date
         left join
             revenues
             on snapshots.customer_id = revenues.customer_id

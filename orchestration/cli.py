@@ -12,7 +12,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from functools import wraps
@@ -188,6 +189,61 @@ def status(warehouse: Path | None) -> None:
         raise SystemExit(NOT_PUBLISHED)
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}, add_help_option=True
+)
+@_warehouse_option
+@click.argument("question", nargs=-1, required=True, type=click.UNPROCESSED, metavar="QUESTION...")
+@_plainly
+def metrics(warehouse: Path | None, question: Sequence[str]) -> None:
+    """Ask MetricFlow for metrics of the published file, read-only.
+
+    QUESTION is what would stand after `mf`: `list metrics`, `list dimensions --metrics score`,
+    `query --metrics proactive_share --group-by metric_time__month`, `query --help`.
+    """
+    settings = _settings(None, warehouse, None, (), None)
+    settings.apply()
+
+    from orchestration import dbt
+    from orchestration import metrics as metricflow
+    from warehouse.night import Warehouse
+
+    published = Warehouse(settings.warehouse).published
+    if not published.is_file():
+        raise Refusal(f"Nothing is published yet: {published} does not exist.", NOT_PUBLISHED)
+    settings_module.point_dbt_at_published()
+    try:
+        status = metricflow.ask(question)
+    except (metricflow.MetricsError, dbt.DbtError) as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    # what is asked of a file that is only read can fail by the question alone
+    raise SystemExit(WRONG_USAGE if status else 0)
+
+
+@main.command()
+@_warehouse_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="HTML file to write.  [default: engagement.html of the warehouse]",
+)
+@_plainly
+def report(warehouse: Path | None, out: Path | None) -> None:
+    """Write a picture of what is published: one HTML page of sums and shares, without scripts."""
+    settings = _settings(None, warehouse, None, (), None)
+
+    from report import page
+    from warehouse.night import Warehouse
+
+    place = Warehouse(settings.warehouse)
+    target = (out or place.report).resolve()
+    try:
+        size = page.write(place.published, target)
+    except page.ReportError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    click.echo(f"Report: {target} ({size / 1_000:,.0f} kB)")
+
+
 @main.command()
 @_warehouse_option
 @click.option(
@@ -218,6 +274,110 @@ def rollback(warehouse: Path | None, run_id: str | None, is_listed: bool) -> Non
         raise Refusal(str(error), NOT_PUBLISHED) from error
     except OSError as error:
         raise Refusal(f"The warehouse {place.folder} cannot be written: {error}", NOT_PUBLISHED) from error
+
+
+_identifier_option = click.option(
+    "--identifier",
+    "identifiers",
+    metavar="KIND=VALUE",
+    multiple=True,
+    help="An identifier of the person, e.g. email=ada@example.org; may be repeated.",
+)
+
+
+@main.command()
+@_identifier_option
+@click.option("--requested", is_flag=True, help="Everybody in raw table erasure_requests.")
+@click.option("--list-raw", is_flag=True, help="Name the rows of the raw zone, for its owner.")
+@click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")
+@_raw_option
+@_warehouse_option
+@_plainly
+def erase(
+    identifiers: Sequence[str],
+    requested: bool,
+    list_raw: bool,
+    yes: bool,
+    raw: Path | None,
+    warehouse: Path | None,
+) -> None:
+    """Erase a person from everything that is built; first say what that is.
+
+    All identifiers of the same customer are one person. With --yes the last night is built again without
+    the person, and published; earlier publications are removed.
+    """
+    if bool(identifiers) == requested:
+        raise Refusal("Name a person with --identifier, or take all with --requested.", WRONG_USAGE)
+    settings = _settings(raw, warehouse, None, (), None)
+
+    from orchestration import erasing
+    from orchestration.report import show_held, show_raw_rows
+
+    with _refusals_of_persons():
+        keys = [erasing.read_identifier(text) for text in identifiers]
+        held = erasing.look_up(settings, None if requested else [keys])
+        console = _console()
+        show_held(console, held)
+        if list_raw:
+            show_raw_rows(console, held)
+        if not yes:
+            click.echo("Nothing was changed. With --yes this is erased.")
+            return
+        _start_night(
+            settings,
+            erasing.last_day(settings),
+            0.0,
+            command="engagement erase",
+            before=lambda: erasing.record(settings, held),
+        )
+        left = erasing.still_held(settings, held)
+    if left:
+        raise Refusal(f"Rows are still held in {', '.join(sorted(left))}.", NOT_PUBLISHED)
+    click.echo("Erased: no row of the build files and of the published file names the person any more.")
+    click.echo("The raw zone is its owner's: --list-raw named what to erase there.")
+
+
+@main.command("export-person")
+@_identifier_option
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON file to write."
+)
+@_raw_option
+@_warehouse_option
+@_plainly
+def export_person(identifiers: Sequence[str], out: Path, raw: Path | None, warehouse: Path | None) -> None:
+    """Write everything that is held about a person: raw rows, staging, marts, quarantine."""
+    if not identifiers:
+        raise Refusal("Name a person with --identifier.", WRONG_USAGE)
+    settings = _settings(raw, warehouse, None, (), None)
+
+    from orchestration import erasing
+
+    with _refusals_of_persons():
+        keys = [erasing.read_identifier(text) for text in identifiers]
+        try:
+            written = erasing.export(settings, keys, out)
+        except OSError as error:
+            raise Refusal(f"{out} cannot be written: {error}", NOT_PUBLISHED) from error
+    click.echo(f"{sum(written.values()):,} rows of {len(written):,} tables: {out}")
+
+
+@contextmanager
+def _refusals_of_persons() -> Iterator[None]:
+    """Say in a sentence why a person cannot be looked up, exported or erased."""
+    from orchestration.dbt import DbtError
+    from orchestration.erasing import NobodyError
+    from warehouse.erasures import ErasureError
+    from warehouse.lock import WarehouseBusyError
+    from warehouse.persons import UnknownPersonError
+    from warehouse.raw_zone import RawZoneError
+
+    try:
+        yield
+    except (NobodyError, RawZoneError) as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    except (DbtError, ErasureError, UnknownPersonError, WarehouseBusyError) as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
 
 
 @main.command()
@@ -463,8 +623,19 @@ def _start_night(
     *,
     full_refresh: bool = False,
     restate_from: date | None = None,
+    command: str | None = None,
+    before: Callable[[], None] = lambda: None,
 ) -> None:
     """Take the warehouse and run one night in it.
+
+    Args:
+        settings: The settings of the night.
+        day: Its snapshot date.
+        wait: Seconds to wait for another writer.
+        full_refresh: Build every table anew.
+        restate_from: First day to build again.
+        command: What others are told that started it; the command line when absent.
+        before: Done once the warehouse is held, before the night.
 
     Raises:
         Refusal: The day has not ended, there is no raw zone, or the night was not published.
@@ -484,7 +655,7 @@ def _start_night(
     from warehouse.night import Warehouse
 
     place = Warehouse(settings.warehouse)
-    command = " ".join(["engagement", *sys.argv[1:]])
+    command = command or " ".join(["engagement", *sys.argv[1:]])
     try:
         # Taken before the heavy imports: whoever is second learns it at once.
         with lock.hold(
@@ -496,6 +667,7 @@ def _start_night(
             on_wait=_tell_waiting,
         ):
             settings.apply()
+            before()
             _run_night(settings, day, full_refresh, restate_from)
     except lock.WarehouseBusyError as error:
         raise Refusal(str(error), NOT_PUBLISHED) from error

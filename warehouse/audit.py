@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from warehouse.erasures import Register
 from warehouse.night import Night, utc_now
 from warehouse.quoting import literal
 from warehouse.state import SCHEMA_VERSION
@@ -271,7 +272,8 @@ SNAPSHOT_CHANGES = Table(
         Column(
             "customer_id",
             "varchar",
-            "Customer; null where a model was built anew and so many changed that they are only counted.",
+            "Customer; null where a model was built anew and so many changed that they are only counted, and "
+            "where the customer was erased.",
         ),
         Column("part", "varchar", "Context or channel of the row, in marts that have one; null otherwise."),
         Column("first_snapshot_date", "date", "First month's end that changed."),
@@ -288,6 +290,27 @@ SNAPSHOT_CHANGES = Table(
             "varchar",
             "Raw tables whose rows restated the customer, and how; or why the model was built anew.",
         ),
+    ),
+)
+ERASURES = Table(
+    "erasures",
+    "Evidence that persons were erased, without a word of whom: one row per erasure and table with rows.",
+    (
+        Column("erasure_id", "varchar", "The erasure; a random name."),
+        Column(
+            "request_ids", "varchar", "Keys of the requests, comma separated; null where nobody named any."
+        ),
+        Column("requested_at", "timestamp", "When it was first asked for (UTC), if that is known."),
+        Column("recorded_at", "timestamp", "When the command was given (UTC)."),
+        Column(
+            "erased_at",
+            "timestamp",
+            "When the night without the person was published (UTC); null until then.",
+        ),
+        Column("run_id", "varchar", "That night, see runs."),
+        Column("identifiers", "bigint", "How many identifiers the person had."),
+        Column("table_name", "varchar", "Table that held rows, with its schema; null where none did."),
+        Column("row_count", "bigint", "How many rows it held when the command was given."),
     ),
 )
 COLUMN_LINEAGE = Table(
@@ -314,7 +337,16 @@ COLUMN_LINEAGE = Table(
         Column("lineage_version", "varchar", "Fingerprint of the code that it was read off."),
     ),
 )
-TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS, MODEL_VERSIONS, SNAPSHOT_CHANGES, COLUMN_LINEAGE)
+TABLES = (
+    RUNS,
+    MODEL_RUNS,
+    CHECK_RESULTS,
+    SOURCE_LOADS,
+    MODEL_VERSIONS,
+    SNAPSHOT_CHANGES,
+    COLUMN_LINEAGE,
+    ERASURES,
+)
 
 
 def begin(path: Path, night: Night, restated: str | None = None) -> None:
@@ -402,6 +434,30 @@ def record_rollback(path: Path, published_at: datetime, moment: datetime) -> Non
             """,
             {"published": _naive(published_at), "moment": _naive(moment)},
         )
+
+
+def record_erasures(path: Path, register: Register) -> None:
+    """Write down what the register of erasures says, in place of what stood there."""
+    none: list[tuple[str | None, int]] = [(None, 0)]
+    rows = [
+        [
+            erasure.erasure_id,
+            ", ".join(erasure.request_ids) or None,
+            erasure.requested_at,
+            erasure.recorded_at,
+            erasure.erased_at,
+            erasure.run_id,
+            erasure.identifiers,
+            table,
+            row_count,
+        ]
+        for erasure in register.erasures
+        for table, row_count in sorted(erasure.row_counts.items()) or none
+    ]
+    with _connect(path) as connection:
+        connection.execute(f"delete from audit.{ERASURES.name}")  # noqa: S608 - a name of this module
+        if rows:
+            _insert(connection, ERASURES, rows)
 
 
 def model_fingerprints(path: Path) -> dict[str, str]:

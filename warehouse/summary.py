@@ -237,16 +237,29 @@ def count_rows(tables: Mapping[str, TableName]) -> dict[str, int]:
     return counts
 
 
+class DamagedFileError(RuntimeError):
+    """The published file is no database that can be read, or none of ours."""
+
+
 def published_run(published: Path) -> PublishedRun | None:
-    """Return the night that stands in the published file, or `None` if nothing is published."""
+    """Return the night that stands in the published file, or `None` if nothing is published.
+
+    Raises:
+        DamagedFileError: There is a file, and it cannot be read.
+    """
     if not published.is_file():
         return None
-    with duckdb.connect(str(published), read_only=True) as connection:
-        row = connection.execute(
-            "select run_id, as_of, started_at, published_at, business_time_zone, code_version,"
-            " dbt_version, duckdb_version, dagster_version, great_expectations_version"
-            " from audit.runs where published_at is not null order by published_at desc limit 1"
-        ).fetchone()
+    try:
+        with duckdb.connect(str(published), read_only=True) as connection:
+            row = connection.execute(
+                "select run_id, as_of, started_at, published_at, business_time_zone, code_version,"
+                " dbt_version, duckdb_version, dagster_version, great_expectations_version"
+                " from audit.runs where published_at is not null order by published_at desc limit 1"
+            ).fetchone()
+    except duckdb.Error as error:
+        raise DamagedFileError(
+            f"The published file cannot be read: {' '.join(str(error).split())}"
+        ) from error
     if row is None:
         return None
     versions = dict(zip(("dbt", "DuckDB", "Dagster", "Great Expectations"), row[6:], strict=True))

@@ -91,6 +91,7 @@ def _build(
                 basis=night.night.basis,
                 restated_models=night.restatement.models,
                 reread_tables=night.reread_tables,
+                has_tombstones=bool(night.register.tombstones),
             ),
             target=night.warehouse.dbt_target,
         ),

@@ -23,7 +23,8 @@ from warehouse.audit import LineageRow
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.summary import Dataset
 
-TIMEOUT_SECONDS = 2.0
+# The last event is some megabytes long: the lineage of every published column.
+TIMEOUT_SECONDS = 5.0
 JOB_NAMESPACE = "engagement-warehouse"
 JOB_NAME = "nightly"
 PRODUCER = "https://pypi.org/project/engagement-warehouse"

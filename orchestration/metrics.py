@@ -55,7 +55,7 @@ def ask(arguments: Sequence[str]) -> int:
             "MetricFlow is not installed; `make install` brings it (extra `metrics`)."
         ) from error
     prepare()
-    mf.UpdateChecker = _NoUpdates
+    mf.UpdateChecker = _NoUpdates  # type: ignore[attr-defined]
     configuration = CLIConfiguration()
     try:
         configuration.setup(dbt_profiles_path=PROJECT_ROOT, dbt_project_path=PROJECT_ROOT)

@@ -69,7 +69,9 @@ def survey_windows(prefix: str, unit: str) -> Iterator[Block]:
             - ((sum(promoters) - sum(detractors)) / sum(respondents) filter (where nps is not null)) ** 2)
             / sum(respondents) filter (where nps is not null))""",
         f"{prefix}_satisfied": "sum(satisfied)",
-        f"{prefix}_csat_respondents": "sum(respondents) filter (where satisfied is not null)",
+        f"{prefix}_csat_respondents": (
+            "sum(respondents) filter (where metric = 'csat' and satisfied is not null)"
+        ),
         f"{prefix}_csat": "sum(satisfied) / nullif(sum(respondents) filter (where csat is not null), 0)",
         f"{prefix}_effort_score_sum": "sum(score_sum) filter (where ces is not null)",
         f"{prefix}_effort_respondents": "sum(respondents) filter (where ces is not null)",

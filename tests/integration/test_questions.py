@@ -45,8 +45,8 @@ def test_the_page_shows_what_the_query_gives(question: Question, published: duck
 
 
 def test_a_result_that_is_wrong_would_be_seen():
-    asked = "# Page\n\n## 1. One?\n\nWords.\n\n```sql\nselect 1.5 as one, true as sure, null as none\n```\n"
-    page = f"{asked}\n| old |\n| --- |\n"
+    sql = "select 1.5 as one, true as sure, null as none"
+    page = f"# Page\n\n## 1. One?\n\nWords.\n\n```sql\n{sql}\n```\n\n| old |\n| --- |\n"
     with duckdb.connect() as connection:
         fresh = rewritten(page, lambda sql: answered(connection, sql))
     (question,) = questions(fresh)

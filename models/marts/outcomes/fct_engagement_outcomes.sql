@@ -18,6 +18,12 @@
 -- values, so that ties share a rank and a quintile and nothing has to be sorted. A
 -- night counts again only the snapshots whose customers have changed.
 {%- set customer_outcomes = ref("fct_customer_outcomes") %}
+{%- set series = [] %}
+{%- for feature in outcome_features() %}
+    {%- for outcome in outcome_values() %}
+        {%- do series.append((feature, outcome)) %}
+    {%- endfor %}
+{%- endfor %}
 with
 
     checksums as (
@@ -51,46 +57,65 @@ with
 
     tiers as (select * from {{ ref("engagement_tiers") }}),
 
+    -- every feature with every outcome, by a number: what is counted and sorted by the
+    -- million has no names in it
+    numbered as (
+        {% for feature, outcome in series -%}
+            select
+                {{ loop.index }} as series_number,
+                '{{ feature }}' as feature,
+                '{{ outcome }}' as outcome {{ "union all" if not loop.last }}
+        {% endfor -%}
+    ),
+
+    series as (
+        select
+            numbered.series_number,
+            numbered.feature,
+            numbered.outcome,
+            features.dimension,
+            features.features_version
+        from numbered
+        inner join features on numbered.feature = features.feature
+        where not (features.is_purchase_based and numbered.outcome = 'revenue')
+    ),
+
     -- customers who share the value of a feature and that of an outcome
     shared as (
-        {% for feature in outcome_features() -%}
-            {%- set is_last_feature = loop.last -%}
-            {%- for outcome, value in outcome_values().items() -%}
-                select
-                    snapshot_date,
-                    '{{ feature }}' as feature,
-                    '{{ outcome }}' as outcome,
-                    cast({{ feature }} as double) as feature_value,
-                    cast({{ value }} as decimal(18, 4)) as outcome_value,
-                    count(*) as customers
-                from customers
-                where {{ feature }} is not null and {{ value }} is not null
-                group by
-                    snapshot_date,
-                    feature_value,
-                    outcome_value
-                    {{ "union all" if not (is_last_feature and loop.last) }}
-            {% endfor -%}
-        {%- endfor %}
+        {% for feature, outcome in series -%}
+            {%- set value = outcome_values()[outcome] -%}
+            select
+                snapshot_date,
+                {{ loop.index }} as series_number,
+                cast({{ feature }} as double) as feature_value,
+                cast({{ value }} as decimal(18, 4)) as outcome_value,
+                count(*) as customers
+            from customers
+            where {{ feature }} is not null and {{ value }} is not null
+            group by
+                snapshot_date,
+                feature_value,
+                outcome_value {{ "union all" if not loop.last }}
+        {% endfor -%}
     ),
+
+    tier_series as (select series_number from series where feature = 'tier_number'),
 
     pairs as (
         select shared.*
         from shared
-        inner join features on shared.feature = features.feature
-        where not (features.is_purchase_based and shared.outcome = 'revenue')
+        semi join series on shared.series_number = series.series_number
     ),
 
     by_feature as (
         select
             snapshot_date,
-            feature,
-            outcome,
+            series_number,
             feature_value,
             cast(sum(customers) as bigint) as customers,
             sum(customers * outcome_value) as outcome_total
         from pairs
-        group by snapshot_date, feature, outcome, feature_value
+        group by snapshot_date, series_number, feature_value
     ),
 
     placed_features as (
@@ -102,10 +127,8 @@ with
             cast(sum(customers) over everybody as bigint) as all_customers
         from by_feature
         window
-            everybody as (partition by snapshot_date, feature, outcome),
-            up_to as (
-                partition by snapshot_date, feature, outcome order by feature_value
-            )
+            everybody as (partition by snapshot_date, series_number),
+            up_to as (partition by snapshot_date, series_number order by feature_value)
     ),
 
     -- twice the distance of the mid-rank from the middle is a whole number
@@ -125,19 +148,17 @@ with
     by_outcome as (
         select
             snapshot_date,
-            feature,
-            outcome,
+            series_number,
             outcome_value,
             cast(sum(customers) as bigint) as customers
         from pairs
-        group by snapshot_date, feature, outcome, outcome_value
+        group by snapshot_date, series_number, outcome_value
     ),
 
     ranked_outcomes as (
         select
             snapshot_date,
-            feature,
-            outcome,
+            series_number,
             outcome_value,
             cast(
                 2 * sum(customers) over up_to
@@ -146,17 +167,14 @@ with
             ) as outcome_rank
         from by_outcome
         window
-            everybody as (partition by snapshot_date, feature, outcome),
-            up_to as (
-                partition by snapshot_date, feature, outcome order by outcome_value
-            )
+            everybody as (partition by snapshot_date, series_number),
+            up_to as (partition by snapshot_date, series_number order by outcome_value)
     ),
 
     products as (
         select
             pairs.snapshot_date,
-            pairs.feature,
-            pairs.outcome,
+            pairs.series_number,
             sum({{ rank_product("feature_rank", "feature_rank") }}) as feature_squares,
             sum({{ rank_product("outcome_rank", "outcome_rank") }}) as outcome_squares,
             sum({{ rank_product("feature_rank", "outcome_rank") }}) as cross_products
@@ -164,24 +182,21 @@ with
         inner join
             ranked_features
             on pairs.snapshot_date = ranked_features.snapshot_date
-            and pairs.feature = ranked_features.feature
-            and pairs.outcome = ranked_features.outcome
+            and pairs.series_number = ranked_features.series_number
             and pairs.feature_value = ranked_features.feature_value
         inner join
             ranked_outcomes
             on pairs.snapshot_date = ranked_outcomes.snapshot_date
-            and pairs.feature = ranked_outcomes.feature
-            and pairs.outcome = ranked_outcomes.outcome
+            and pairs.series_number = ranked_outcomes.series_number
             and pairs.outcome_value = ranked_outcomes.outcome_value
-        group by pairs.snapshot_date, pairs.feature, pairs.outcome
+        group by pairs.snapshot_date, pairs.series_number
     ),
 
     -- null where everybody shares one value
     correlated as (
         select
             snapshot_date,
-            feature,
-            outcome,
+            series_number,
             cast(cross_products as double) / nullif(
                 sqrt(cast(feature_squares as double) * cast(outcome_squares as double)),
                 0
@@ -192,8 +207,7 @@ with
     everybody as (
         select
             snapshot_date,
-            feature,
-            outcome,
+            series_number,
             'all' as segmentation,
             'all' as segment,
             sum(customers) as customers,
@@ -201,7 +215,7 @@ with
             max(feature_value) as feature_highest,
             sum(outcome_total) as outcome_total
         from by_feature
-        group by snapshot_date, feature, outcome
+        group by snapshot_date, series_number
     ),
 
     segments as (
@@ -209,23 +223,25 @@ with
         from everybody
         union all
         select
-            snapshot_date,
-            feature,
-            outcome,
+            ranked_features.snapshot_date,
+            ranked_features.series_number,
             'quintile' as segmentation,
-            cast(quintile as {{ dbt.type_string() }}) as segment,
-            sum(customers) as customers,
-            min(feature_value) as feature_lowest,
-            max(feature_value) as feature_highest,
-            sum(outcome_total) as outcome_total
+            cast(ranked_features.quintile as {{ dbt.type_string() }}) as segment,
+            sum(ranked_features.customers) as customers,
+            min(ranked_features.feature_value) as feature_lowest,
+            max(ranked_features.feature_value) as feature_highest,
+            sum(ranked_features.outcome_total) as outcome_total
         from ranked_features
-        where feature <> 'tier_number'
-        group by snapshot_date, feature, outcome, quintile
+        anti join
+            tier_series on ranked_features.series_number = tier_series.series_number
+        group by
+            ranked_features.snapshot_date,
+            ranked_features.series_number,
+            ranked_features.quintile
         union all
         select
             by_feature.snapshot_date,
-            by_feature.feature,
-            by_feature.outcome,
+            by_feature.series_number,
             'tier' as segmentation,
             coalesce(tiers.tier, 'none') as segment,
             by_feature.customers,
@@ -233,8 +249,8 @@ with
             by_feature.feature_value as feature_highest,
             by_feature.outcome_total
         from by_feature
+        semi join tier_series on by_feature.series_number = tier_series.series_number
         left join tiers on by_feature.feature_value = tiers.tier_number
-        where by_feature.feature = 'tier_number'
     ),
 
     compared as (
@@ -250,24 +266,22 @@ with
         inner join
             everybody
             on segments.snapshot_date = everybody.snapshot_date
-            and segments.feature = everybody.feature
-            and segments.outcome = everybody.outcome
+            and segments.series_number = everybody.series_number
         inner join
             correlated
             on segments.snapshot_date = correlated.snapshot_date
-            and segments.feature = correlated.feature
-            and segments.outcome = correlated.outcome
+            and segments.series_number = correlated.series_number
     ),
 
     final as (
         select
             compared.snapshot_date,
-            compared.feature,
-            compared.outcome,
+            series.feature,
+            series.outcome,
             compared.segmentation,
             compared.segment,
             changed.window_ends_on,
-            features.dimension,
+            series.dimension,
             cast(compared.customers as bigint) as customers,
             compared.feature_lowest,
             compared.feature_highest,
@@ -277,7 +291,7 @@ with
             compared.outcome_mean - compared.overall_mean as difference,
             -- a share of a score that may be negative says nothing
             case
-                when compared.outcome <> 'nps' and compared.overall_mean > 0
+                when series.outcome <> 'nps' and compared.overall_mean > 0
                 then compared.outcome_mean / compared.overall_mean - 1
             end as lift,
             compared.spearman,
@@ -297,11 +311,11 @@ with
                     upper=true,
                 )
             }} as spearman_upper,
-            features.features_version,
+            series.features_version,
             changed.inputs_checksum
         from compared
         inner join changed on compared.snapshot_date = changed.snapshot_date
-        inner join features on compared.feature = features.feature
+        inner join series on compared.series_number = series.series_number
     )
 
 select *

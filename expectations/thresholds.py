@@ -28,7 +28,7 @@ class Thresholds:
         """Look up a threshold of a table.
 
         Args:
-            layer: raw, staging or marts.
+            layer: raw, staging, marts or alerts.
             table: The table; its own row wins over the one for every table.
             threshold: The threshold's name.
 
@@ -47,7 +47,7 @@ class Thresholds:
         """List the tables that have a value of their own for a threshold.
 
         Args:
-            layer: raw, staging or marts.
+            layer: raw, staging, marts or alerts.
             threshold: The threshold's name.
 
         Returns:

@@ -12,10 +12,12 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +59,16 @@ class Settings:
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
+        is_production: Whether the key must come from the environment: it then lies apart from the data.
+        openlineage: File, or http address, that OpenLineage events of every night go to; `None` for none.
+        report: Whether a night ends with the report of what it has published.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
+        alert_webhook: Where alerts are posted, a secret URL; `None` for no webhook.
+        alert_smtp: Mail server of alerts, `smtp://host:port` or `smtps://host:port`; `None` for no mail.
+        alert_smtp_user: Account at the mail server; `None` when it asks for none.
+        alert_smtp_password: Its password.
+        alert_mail_from: Sender of alerts.
+        alert_mail_to: Who gets them, comma separated.
     """
 
     raw: Path = PROJECT_ROOT / ".data" / "raw"
@@ -71,7 +82,16 @@ class Settings:
     schedule: str = "0 2 * * *"
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
+    is_production: bool = False
+    openlineage: str | None = None
+    report: bool = True
     dagster_home: Path | None = None
+    alert_webhook: str | None = field(default=None, repr=False)
+    alert_smtp: str | None = None
+    alert_smtp_user: str | None = None
+    alert_smtp_password: str | None = field(default=None, repr=False)
+    alert_mail_from: str | None = None
+    alert_mail_to: str | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a disk.
@@ -98,6 +118,11 @@ class Settings:
                 f"{PREFIX}HASH_KEY is shorter than {_MINIMUM_HASH_KEY_LENGTH} characters; make one with "
                 "`python -c 'import secrets; print(secrets.token_hex(32))'`."
             )
+        if self.is_production and self.hash_key is None:
+            raise SettingsError(
+                f"{PREFIX}HASH_KEY is not set, and {PREFIX}PRODUCTION takes no key from a file beside the "
+                "data; give the key to the environment, e.g. from your secret store."
+            )
         if len(self.schedule.split()) != 5:
             raise SettingsError(
                 f"Schedule {self.schedule!r} is no cron expression of five fields, e.g. '0 2 * * *'."
@@ -110,6 +135,33 @@ class Settings:
             raise SettingsError(
                 f"Waiting time for the lock must be 0 or more seconds, not {self.lock_wait_seconds}."
             )
+        self._check_alerts()
+
+    def _check_alerts(self) -> None:
+        """Check where alerts go; the address of a webhook is a secret and never part of a message.
+
+        Raises:
+            SettingsError: An address that nothing can be sent to, or half of what mail needs.
+        """
+        if self.alert_webhook is not None and not _is_address(self.alert_webhook, ("http", "https")):
+            raise SettingsError(f"{PREFIX}ALERT_WEBHOOK is no address; write https://host/path.")
+        if self.alert_smtp is not None and not _is_address(self.alert_smtp, ("smtp", "smtps")):
+            raise SettingsError(
+                f"{PREFIX}ALERT_SMTP is no mail server; write smtp://host:587 or smtps://host:465, and the "
+                f"account as {PREFIX}ALERT_SMTP_USER and {PREFIX}ALERT_SMTP_PASSWORD."
+            )
+        mail = {
+            "ALERT_SMTP": self.alert_smtp,
+            "ALERT_MAIL_FROM": self.alert_mail_from,
+            "ALERT_MAIL_TO": self.alert_mail_to,
+        }
+        missing = [name for name, value in mail.items() if value is None]
+        if missing and len(missing) < len(mail):
+            raise SettingsError(f"Alerts by mail need {PREFIX}{missing[0]}, too.")
+        if (self.alert_smtp_user is None) != (self.alert_smtp_password is None):
+            raise SettingsError(
+                f"{PREFIX}ALERT_SMTP_USER and {PREFIX}ALERT_SMTP_PASSWORD belong together; set both or none."
+            )
 
     @property
     def hash_key_file(self) -> Path:
@@ -118,11 +170,15 @@ class Settings:
 
     def fingerprint(self) -> str:
         """Return a hash of the settings that every stored row depends on: time zones, currency and key."""
-        key = self.hash_key
-        if key is None and self.hash_key_file.is_file():
-            key = self.hash_key_file.read_text(encoding="ascii").strip()
-        parts = [self.time_zone, self.reporting_currency, sorted(self.source_time_zones.items()), key]
+        zones = sorted(self.source_time_zones.items())
+        parts = [self.time_zone, self.reporting_currency, zones, self.known_hash_key()]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    def known_hash_key(self) -> str | None:
+        """Return the key that salts identifiers, if one is set or was made before."""
+        if self.hash_key is None and self.hash_key_file.is_file():
+            return self.hash_key_file.read_text(encoding="ascii").strip()
+        return self.hash_key
 
     def private_hash_key(self) -> str:
         """Return the key that salts identifiers; make and keep a random one when none is set.
@@ -174,9 +230,20 @@ class Settings:
             "SCHEDULE": self.schedule,
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
             "KEEP_PUBLICATIONS": str(self.keep_publications),
+            "PRODUCTION": str(self.is_production).lower(),
+            "REPORT": str(self.report).lower(),
         }
-        if self.hash_key is not None:
-            values["HASH_KEY"] = self.hash_key
+        optional = {
+            "HASH_KEY": self.hash_key,
+            "OPENLINEAGE": self.openlineage,
+            "ALERT_WEBHOOK": self.alert_webhook,
+            "ALERT_SMTP": self.alert_smtp,
+            "ALERT_SMTP_USER": self.alert_smtp_user,
+            "ALERT_SMTP_PASSWORD": self.alert_smtp_password,
+            "ALERT_MAIL_FROM": self.alert_mail_from,
+            "ALERT_MAIL_TO": self.alert_mail_to,
+        }
+        values.update({name: value for name, value in optional.items() if value is not None})
         variables = {PREFIX + name: value for name, value in values.items()}
         if self.dagster_home is not None:
             variables["DAGSTER_HOME"] = str(self.dagster_home.resolve())
@@ -188,6 +255,17 @@ class Settings:
         for name, value in SILENT_TELEMETRY.items():
             target.setdefault(name, value)
         target.update(self.variables())
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Hand these settings to dbt's profile for a moment."""
+        before = dict(os.environ)
+        self.apply()
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -218,6 +296,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     if variables.get("DAGSTER_HOME"):
         values["dagster_home"] = Path(variables["DAGSTER_HOME"]).expanduser()
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def point_dbt_at_published() -> None:
+    """Let dbt read the published file in this process, and nothing else: target `published`."""
+    os.environ["DBT_TARGET"] = "published"
 
 
 def silence_telemetry() -> None:
@@ -258,11 +341,35 @@ def read_source_time_zones(text: str) -> dict[str, str]:
     return zones
 
 
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    """Whether a text is a URL of one of the schemes, with a host and without an account in it."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _path(_: str, text: str) -> Path:
     return Path(text).expanduser()
 
 
 def _text(_: str, text: str) -> str:
+    return text
+
+
+def _lineage_target(name: str, text: str) -> str:
+    if "://" not in text:
+        return str(Path(text).expanduser().resolve())
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError(
+            f"{PREFIX}{name} must be a file or an address like http://localhost:5000/api/v1/lineage."
+        )
     return text
 
 
@@ -278,6 +385,14 @@ def _seconds(name: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise SettingsError(f"{PREFIX}{name} must be a number of seconds, not {text!r}.") from None
+
+
+def _boolean(name: str, text: str) -> bool:
+    values = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    try:
+        return values[text.strip().lower()]
+    except KeyError:
+        raise SettingsError(f"{PREFIX}{name} must be true or false, not {text!r}.") from None
 
 
 def _zones(_: str, text: str) -> dict[str, str]:
@@ -297,4 +412,13 @@ _READERS = {
     "SCHEDULE": ("schedule", _text),
     "LOCK_WAIT_SECONDS": ("lock_wait_seconds", _seconds),
     "KEEP_PUBLICATIONS": ("keep_publications", _integer),
+    "ALERT_WEBHOOK": ("alert_webhook", _text),
+    "ALERT_SMTP": ("alert_smtp", _text),
+    "ALERT_SMTP_USER": ("alert_smtp_user", _text),
+    "ALERT_SMTP_PASSWORD": ("alert_smtp_password", _text),
+    "ALERT_MAIL_FROM": ("alert_mail_from", _text),
+    "ALERT_MAIL_TO": ("alert_mail_to", _text),
+    "PRODUCTION": ("is_production", _boolean),
+    "OPENLINEAGE": ("openlineage", _lineage_target),
+    "REPORT": ("report", _boolean),
 }

@@ -26,9 +26,19 @@ class Warehouse:
         return self.folder / "engagement.duckdb"
 
     @property
+    def report(self) -> Path:
+        """The picture of what is published: one HTML page, made anew after every publication."""
+        return self.folder / "engagement.html"
+
+    @property
     def kept(self) -> Path:
         """Folder of the last publications, to which readers can be taken back."""
         return self.folder / "publications"
+
+    @property
+    def erasures(self) -> Path:
+        """Register of erasures: the tombstones of erased persons, and what was done when."""
+        return self.folder / "erasures.json"
 
     @property
     def lock(self) -> Path:
@@ -74,6 +84,14 @@ class Warehouse:
         self.build.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.spill, self.dbt_target):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def forget_spilled(self) -> None:
+        """Remove what killed nights have spilled; call it with the writer's lock held.
+
+        The engine removes its own when it ends, and never what another process has left.
+        """
+        for path in self.spill.glob("duckdb_temp_*"):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

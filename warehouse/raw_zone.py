@@ -11,7 +11,8 @@ over the files that no published night has read. The zone itself is never writte
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -212,8 +213,43 @@ def inspect(
     return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
 
 
+def require_what_was_known(
+    zone: RawZone,
+    known: Iterable[LedgerEntry],
+    share_max: Callable[[str], float],
+    rows_tolerated: Callable[[str], float],
+) -> None:
+    """Refuse a zone from which most of a table has gone since a night read it: a mount is lost, say.
+
+    Args:
+        zone: What was found.
+        known: What the nights that were published have noted of the files.
+        share_max: Largest share of a raw table's rows that may have gone.
+        rows_tolerated: Number of rows that may always have gone.
+
+    Raises:
+        RawZoneError: More than that has gone.
+    """
+    rows_known = Counter[str]()
+    for entry in known:
+        rows_known[entry.table_name] += entry.row_count
+    for files in zone.tables:
+        name = files.table.name
+        before = rows_known[name]
+        lost = before - files.rows
+        if lost > rows_tolerated(name) and lost > share_max(name) * before:
+            raise RawZoneError(
+                f"Raw table {name} has lost {lost:,} of the {before:,} rows that earlier nights have read: "
+                "bring its files back, or run with --full-refresh if they are gone for good"
+            )
+
+
 def open_views(
-    database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_key: str, night_number: int = 1
+    database: Path | duckdb.DuckDBPyConnection,
+    zone: RawZone,
+    hash_key: str,
+    night_number: int = 1,
+    tombstones: Sequence[str] = (),
 ) -> None:
     """Make schemas ``raw`` and ``arrived`` in one DuckDB file: a view per table, the ledger, the private key.
 
@@ -226,10 +262,11 @@ def open_views(
         hash_key: The warehouse's private key for hashing identifiers; stored as the only row of
             ``raw.hash_key``.
         night_number: This night; the only row of ``raw.night``, by which the file is recognised.
+        tombstones: What ``raw.tombstones`` holds: staging leaves out rows that name an erased person.
     """
     if isinstance(database, Path):
         with duckdb.connect(str(database)) as connection:
-            open_views(connection, zone, hash_key, night_number)
+            open_views(connection, zone, hash_key, night_number, tombstones)
         return
     database.execute("begin")
     try:
@@ -248,10 +285,67 @@ def open_views(
         database.execute("insert into raw.hash_key values (?)", [hash_key])
         database.execute("create or replace table raw.night (night_number bigint not null)")
         database.execute("insert into raw.night values (?)", [night_number])
+        database.execute("create or replace table raw.tombstones (tombstone varchar not null)")
+        database.execute("insert into raw.tombstones select unnest(?)", [list(tombstones)])
         database.execute("commit")
     except duckdb.Error:
         database.execute("rollback")
         raise
+
+
+def empty_zone(path: Path, contract: RawContract) -> RawZone:
+    """Return a raw zone without a file: its views have the contract's columns and types, and no row.
+
+    Args:
+        path: Where it would be.
+        contract: What it should hold.
+    """
+    tables = [
+        TableFiles(
+            table=table,
+            files=(),
+            columns={column.name: _view_type(column, ()) for column in table.columns},
+            missing_columns=(),
+            extra_columns=(),
+            ignored_files=(),
+            rows=0,
+            last_loaded_at=None,
+        )
+        for table in contract.values()
+    ]
+    return RawZone(path=path, tables=tuple(tables), unknown_entries=())
+
+
+def rows_of_keys(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Path,
+    table: RawTable,
+    files: Mapping[str, Mapping[str, str]],
+    keys: Sequence[str],
+) -> list[dict[str, str | None]]:
+    """Return the rows of some files that carry one of some keys: all versions, every value as text.
+
+    Args:
+        connection: Any connection; its time zone should be UTC.
+        raw: The raw zone.
+        table: The contract table.
+        files: Path relative to the zone to the file's columns, as the ledger has them.
+        keys: Values of the table's first key column.
+
+    Raises:
+        duckdb.Error: A file cannot be read, or no longer has these columns.
+    """
+    found = [
+        RawFile(path=raw / path, format=_format(path), columns=columns)
+        for path, columns in sorted(files.items())
+    ]
+    query = _query(raw, table, found, {column.name: "VARCHAR" for column in table.columns})
+    result = connection.execute(
+        f"select * from ({query}) where trim({identifier(table.key[0])}) in (select unnest(?))",
+        [list(keys)],
+    )
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 @dataclass(frozen=True)
@@ -334,17 +428,41 @@ def _succeeding(former: LedgerEntry | None, entry: LedgerEntry) -> LedgerEntry:
 
 def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]]:
     """Files below a folder with their formats, and those of no known format; hidden ones in neither."""
+    if (folder.is_symlink() or folder.exists()) and not folder.is_dir():
+        raise RawZoneError(
+            f"{folder.name}: raw table {folder.name} must be a folder of files, and this is none"
+        )
     known: list[tuple[Path, FileFormat]] = []
     ignored: list[Path] = []
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if any(_is_hidden(part) for part in path.relative_to(folder).parts) or not path.is_file():
+        if any(_is_hidden(part) for part in path.relative_to(folder).parts):
             continue
-        format_ = next((found for suffix, found in _FORMATS.items() if path.name.endswith(suffix)), None)
-        if format_ is None:
-            ignored.append(path)
+        if not path.is_file():
+            _require_folder(path, folder)
+            continue
+        if path.name.endswith(tuple(_FORMATS)):
+            known.append((path, _format(path.name)))
         else:
-            known.append((path, format_))
+            ignored.append(path)
     return known, ignored
+
+
+def _require_folder(path: Path, folder: Path) -> None:
+    """Refuse what is neither a file nor a folder: it would be passed over in silence."""
+    if path.is_symlink():
+        what = "a link to a folder, which is not followed" if path.is_dir() else "a link that leads nowhere"
+    elif not path.is_dir():
+        what = "neither a file nor a folder"
+    else:
+        return
+    raise RawZoneError(
+        f"{path.relative_to(folder.parent)}: this entry of raw table {folder.name} is {what}; put the file "
+        "itself there, or move it out of the raw zone"
+    )
+
+
+def _format(name: str) -> FileFormat:
+    return next(found for suffix, found in _FORMATS.items() if name.endswith(suffix))
 
 
 def _is_hidden(name: str) -> bool:

@@ -38,7 +38,10 @@ class Kept:
 
 def kept(warehouse: Warehouse) -> list[Kept]:
     """Return the kept publications, the latest first."""
-    current = summary.published_run(warehouse.published)
+    try:
+        current = summary.published_run(warehouse.published)
+    except summary.DamagedFileError:
+        current = None
     return [
         Kept(
             edition,
@@ -66,7 +69,7 @@ def roll_back(warehouse: Warehouse, run_id: str | None, *, command: str) -> Edit
     if not warehouse.kept.is_dir():
         raise RollbackError(f"No publication is kept in {warehouse.kept}: run a night first.")
     with lock.hold(warehouse.lock, run_id="rollback", command=command, as_of="-") as held:
-        edition = _chosen(kept(warehouse), run_id)
+        edition = _chosen(warehouse, kept(warehouse), run_id)
         held.describe(run_id="rollback", as_of=str(edition.as_of))
         try:
             put_back(warehouse.published, warehouse.kept, edition)
@@ -77,7 +80,7 @@ def roll_back(warehouse: Warehouse, run_id: str | None, *, command: str) -> Edit
     return edition
 
 
-def _chosen(found: Sequence[Kept], run_id: str | None) -> Edition:
+def _chosen(warehouse: Warehouse, found: Sequence[Kept], run_id: str | None) -> Edition:
     told = ", ".join(entry.edition.run_id for entry in found) or "none"
     if run_id is not None:
         matches = [entry.edition for entry in found if entry.edition.run_id.startswith(run_id)]
@@ -86,7 +89,21 @@ def _chosen(found: Sequence[Kept], run_id: str | None) -> Edition:
             raise UnknownRunError(f"There is {many} kept publication of run {run_id}; kept are {told}.")
         return matches[0]
     current = next((number for number, entry in enumerate(found) if entry.is_current), None)
-    earlier = found if current is None else found[current + 1 :]
+    if current is None:
+        # a damaged file is often kept, too: the same file under a second name
+        earlier = [entry for entry in found if _is_whole(warehouse, entry)]
+    else:
+        earlier = list(found[current + 1 :])
     if not earlier:
-        raise RollbackError(f"No earlier publication is kept to go back to; kept are {told}.")
+        raise RollbackError(
+            f"No earlier publication is kept to go back to; kept are {told}; an erasure removes earlier ones."
+        )
     return earlier[0].edition
+
+
+def _is_whole(warehouse: Warehouse, entry: Kept) -> bool:
+    """Whether a kept publication can be opened."""
+    try:
+        return summary.published_run(warehouse.kept / entry.edition.file_name) is not None
+    except summary.DamagedFileError:
+        return False

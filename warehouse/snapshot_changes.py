@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.night import Night, Warehouse
-from warehouse.quoting import literal
+from warehouse.quoting import identifier, literal
 
 # A model that was built anew names its customers up to this number; beyond, it counts them by snapshot date.
 NAMED_AT_MOST = 1_000
@@ -64,6 +64,17 @@ def record(warehouse: Warehouse, night: Night, models: Sequence[SnapshotModel]) 
     """
     if not warehouse.published.is_file():
         return {}
+    try:
+        return _record(warehouse, night, models)
+    except duckdb.Error as error:
+        if _is_readable(warehouse.published):
+            raise
+        # a block that is damaged shows when it is read, not when the file is opened
+        raise UnreadablePublicationError(f"{warehouse.published} cannot be read: {error}") from error
+
+
+def _record(warehouse: Warehouse, night: Night, models: Sequence[SnapshotModel]) -> Mapping[str, int]:
+    """Compare and write down, in one transaction."""
     changed: dict[str, int] = {}
     with _opened(warehouse) as connection:
         connection.begin()
@@ -113,6 +124,20 @@ def _attach_published(connection: duckdb.DuckDBPyConnection, published: Path, wi
             connection.execute(f"attach {literal(witness)} as published (read_only)")
         except duckdb.Error as error:
             raise UnreadablePublicationError(f"{published} cannot be read: {error}") from error
+
+
+def _is_readable(file: Path) -> bool:
+    """Whether all that a file holds can be read; it is asked once something could not."""
+    try:
+        with duckdb.connect(str(file), read_only=True) as connection:
+            tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+            for schema, table in tables:
+                name = f"{identifier(schema)}.{identifier(table)}"
+                query = f"select bit_xor(hash(held)) from {name} as held"  # noqa: S608 - quoted
+                connection.execute(query).fetchall()
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _published_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:

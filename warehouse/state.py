@@ -6,6 +6,8 @@ follows from it in SQL (`macros/night.sql`).
 
 from __future__ import annotations
 
+import re
+import shutil
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +15,7 @@ import duckdb
 
 from warehouse.night import Basis, Warehouse
 
+_DAMAGED = re.compile(r"not a valid DuckDB database file|Corrupt database file|Failed to deserialize")
 SCHEMA_VERSION = 1
 """Counted up when tables of an older version can no longer be carried on; such a warehouse is built anew."""
 
@@ -26,7 +29,7 @@ def basis(
     is_full_refresh: bool,
     restate_from: date | None = None,
 ) -> Basis:
-    """Decide what a night builds on. Call it with the writer's lock held.
+    """Decide what a night builds on. Call it with the writer's lock held: damaged files are removed.
 
     Args:
         warehouse: The warehouse.
@@ -39,8 +42,14 @@ def basis(
     Raises:
         WarehouseVersionError: The build files were written by another version of the project.
     """
-    last, number = _last_succeeded(warehouse)
-    staged = _staging_number(warehouse)
+    try:
+        last, number = _last_succeeded(warehouse)
+        staged = _staging_number(warehouse)
+    except duckdb.Error as error:
+        # a file that somebody else has open is not damaged
+        if not _DAMAGED.search(str(error)):
+            raise
+        return Basis(1 + _start_anew(warehouse), reason="the build files were damaged")
     number = 1 + max(number, staged or 0)
     if is_full_refresh:
         return Basis(number, reason="full refresh, as asked")
@@ -68,6 +77,21 @@ def basis(
         known_until=midnight.astimezone(UTC).replace(tzinfo=None),
         reason=f"on the night of {last_as_of}",
     )
+
+
+def _start_anew(warehouse: Warehouse) -> int:
+    """Remove the build files, but take the audit from the published file; return the last night's number."""
+    for file in (warehouse.marts_file, warehouse.staging_file):
+        file.unlink(missing_ok=True)
+        file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
+    if warehouse.published.is_file():
+        shutil.copyfile(warehouse.published, warehouse.marts_file)
+    try:
+        return _last_succeeded(warehouse)[1]
+    except duckdb.Error:
+        # the damage has reached readers as well
+        warehouse.marts_file.unlink()
+        return 0
 
 
 class WarehouseVersionError(RuntimeError):

@@ -75,6 +75,21 @@ class CheckCount:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """A table that a night has read or written.
+
+    Attributes:
+        name: Schema and name, e.g. `raw.orders`.
+        row_count: Rows in it.
+        columns: Name to type; empty where they do not stand in the file.
+    """
+
+    name: str
+    row_count: int
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class PublishedRun:
     """The night that readers see.
 
@@ -169,6 +184,38 @@ _FACT_QUERIES: Mapping[str, str] = {
 }
 
 
+def datasets_read(file: Path, run_id: str) -> list[Dataset]:
+    """Return the raw tables of which a night has found any file."""
+    query = """
+        select 'raw.' || table_name, row_count
+        from audit.source_loads
+        where run_id = ? and file_count > 0
+        order by table_name
+    """
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return [Dataset(name, rows, {}) for name, rows in connection.execute(query, [run_id]).fetchall()]
+
+
+def datasets_published(file: Path, run_id: str) -> list[Dataset]:
+    """Return the tables that a night has built for readers, with their columns."""
+    query = """
+        select
+            built.layer || '.' || built.model_name,
+            built.row_count,
+            list(columns.column_name order by columns.column_index),
+            list(columns.data_type order by columns.column_index)
+        from audit.model_runs as built
+        inner join duckdb_columns() as columns
+            on built.layer = columns.schema_name and built.model_name = columns.table_name
+        where built.run_id = ? and columns.database_name = current_database()
+        group by all
+        order by 1
+    """
+    with duckdb.connect(str(file), read_only=True) as connection:
+        rows = connection.execute(query, [run_id]).fetchall()
+    return [Dataset(name, count, dict(zip(names, types, strict=True))) for name, count, names, types in rows]
+
+
 def count_rows(tables: Mapping[str, TableName]) -> dict[str, int]:
     """Return the exact number of rows of tables, by the key that each was given.
 
@@ -190,16 +237,29 @@ def count_rows(tables: Mapping[str, TableName]) -> dict[str, int]:
     return counts
 
 
+class DamagedFileError(RuntimeError):
+    """The published file is no database that can be read, or none of ours."""
+
+
 def published_run(published: Path) -> PublishedRun | None:
-    """Return the night that stands in the published file, or `None` if nothing is published."""
+    """Return the night that stands in the published file, or `None` if nothing is published.
+
+    Raises:
+        DamagedFileError: There is a file, and it cannot be read.
+    """
     if not published.is_file():
         return None
-    with duckdb.connect(str(published), read_only=True) as connection:
-        row = connection.execute(
-            "select run_id, as_of, started_at, published_at, business_time_zone, code_version,"
-            " dbt_version, duckdb_version, dagster_version, great_expectations_version"
-            " from audit.runs where published_at is not null order by published_at desc limit 1"
-        ).fetchone()
+    try:
+        with duckdb.connect(str(published), read_only=True) as connection:
+            row = connection.execute(
+                "select run_id, as_of, started_at, published_at, business_time_zone, code_version,"
+                " dbt_version, duckdb_version, dagster_version, great_expectations_version"
+                " from audit.runs where published_at is not null order by published_at desc limit 1"
+            ).fetchone()
+    except duckdb.Error as error:
+        raise DamagedFileError(
+            f"The published file cannot be read: {' '.join(str(error).split())}"
+        ) from error
     if row is None:
         return None
     versions = dict(zip(("dbt", "DuckDB", "Dagster", "Great Expectations"), row[6:], strict=True))

@@ -1,13 +1,17 @@
 """The schedule: when it ticks and for which day, and a real daemon that runs a night by itself."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import dagster as dg
@@ -57,16 +61,38 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@contextmanager
+def webhook(port: int) -> Iterator[list[str]]:
+    """A server that keeps what is posted to it."""
+    received: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield received
+        server.shutdown()
+
+
 @pytest.mark.slow
-def test_a_daemon_runs_a_night_by_itself_and_publishes(tmp_path: Path):
+def test_a_daemon_tells_of_a_failed_night_and_runs_one_by_itself_and_publishes(tmp_path: Path):
+    with webhook(port := free_port()) as told:
+        _serve_nights(tmp_path, f"http://127.0.0.1:{port}/hook-s3cr3t", told)
+
+
+def _serve_nights(tmp_path: Path, address: str, told: list[str]) -> None:
     raw, warehouse, home = tmp_path / "raw", tmp_path / "warehouse", tmp_path / "home"
     yesterday = Settings().last_complete_day()
-    generate(60, 60, 7, raw, end_on=yesterday)
     environment = os.environ | {
         "DAGSTER_HOME": str(home),
         "ENGAGEMENT_RAW": str(raw),
         "ENGAGEMENT_WAREHOUSE": str(warehouse),
         "ENGAGEMENT_SCHEDULE": "* * * * *",
+        "ENGAGEMENT_ALERT_WEBHOOK": address,
     }
     with (tmp_path / "serve.log").open("wb") as log:
         server = subprocess.Popen(
@@ -82,10 +108,21 @@ def test_a_daemon_runs_a_night_by_itself_and_publishes(tmp_path: Path):
     try:
         published = warehouse / "engagement.duckdb"
         end = time.monotonic() + PATIENCE_SECONDS
-        while not published.exists():
-            said = (tmp_path / "serve.log").read_text()
-            assert server.poll() is None and time.monotonic() < end, said[-5000:]
-            time.sleep(0.5)
+
+        def wait_until(is_so: Callable[[], bool]) -> None:
+            while not is_so():
+                said = (tmp_path / "serve.log").read_text()
+                assert server.poll() is None and time.monotonic() < end, said[-5000:]
+                time.sleep(0.5)
+
+        # nothing has been landed yet
+        wait_until(lambda: bool(told))
+        assert f"There is no raw zone {raw}" in told[0] and "started by `dagster, job nightly`" in told[0]
+        generate(60, 60, 7, tmp_path / "landing", end_on=yesterday)
+        (tmp_path / "landing").rename(raw)
+        wait_until(published.exists)
+        files = [path for path in tmp_path.rglob("*") if path.is_file() and raw not in path.parents]
+        assert [path for path in files if b"s3cr3t" in path.read_bytes()] == [], "secrets stay in memory"
         with open_published(warehouse) as connection:
             outcome, as_of = connection.execute("select outcome, as_of from audit.runs").fetchone()
         assert outcome == "succeeded"

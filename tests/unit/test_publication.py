@@ -249,6 +249,22 @@ def test_a_kept_file_that_is_broken_or_gone_leaves_readers_alone(tmp_path: Path,
         put_back(warehouse.published, warehouse.kept, edition(7))
 
 
+def test_readers_of_a_damaged_file_are_taken_to_the_last_whole_one(tmp_path: Path, build: Path):
+    warehouse = nights(tmp_path, build, 1, 2, 3)
+    # the kept file of the third night is the same file under a second name
+    warehouse.published.write_bytes(b"\0" * 20_000)
+    assert rollback.roll_back(warehouse, None, command="test") == edition(2)
+    assert seen(warehouse) == [(2,)]
+
+
+def test_a_damaged_file_without_a_whole_one_is_said_to_be_the_last(tmp_path: Path, build: Path):
+    warehouse = nights(tmp_path, build, 1)
+    warehouse.published.write_bytes(b"\0" * 20_000)
+    assert [kept.is_current for kept in rollback.kept(warehouse)] == [False]
+    with pytest.raises(rollback.RollbackError, match="No earlier publication is kept to go back to"):
+        rollback.roll_back(warehouse, None, command="test")
+
+
 def test_a_warehouse_that_is_busy_is_not_rolled_back(tmp_path: Path, build: Path):
     warehouse = nights(tmp_path, build, 1, 2)
     script = (

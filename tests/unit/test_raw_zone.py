@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,14 @@ import pytest
 from warehouse import raw_zone
 from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
-from warehouse.raw_zone import RawZone, RawZoneError, TableFiles, inspect, open_views
+from warehouse.raw_zone import (
+    RawZone,
+    RawZoneError,
+    TableFiles,
+    inspect,
+    open_views,
+    require_what_was_known,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOADED = datetime(2024, 1, 2, 3, tzinfo=UTC)
@@ -245,6 +254,71 @@ def test_a_changed_or_vanished_file_is_noticed_until_a_night_is_published(nights
     assert not nights.look(is_published=False).is_reread
     path.unlink()
     assert nights.look().is_reread
+
+
+def test_a_table_that_has_lost_most_of_its_rows_stops_the_night(
+    tmp_path: Path, contract: RawContract
+) -> None:
+    nights = Nights(tmp_path, contract)
+    nights.land("a.csv", *(f"a{number}" for number in range(60)))
+    file = nights.land("b.csv", *(f"b{number}" for number in range(61)))
+    nights.look()
+    known = list(read_ledger(tmp_path / "staging.duckdb").values())
+
+    def require(rows_tolerated: int = 20) -> None:
+        zone = inspect(tmp_path / "raw", contract)
+        require_what_was_known(zone, known, lambda _: 0.5, lambda _: rows_tolerated)
+
+    require()
+    file.unlink()
+    with pytest.raises(RawZoneError, match="Raw table store_visits has lost 61 of the 121 rows") as caught:
+        require()
+    assert "run with --full-refresh" in str(caught.value)
+    require(rows_tolerated=61)
+    # half of the rows and no more, and rows that came in their place
+    nights.land("b.csv", "b0")
+    require()
+    nights.land("c.csv", *(f"c{number}" for number in range(9)))
+    require()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.symlink_to(path.parent / "gone.csv"), "a link that leads nowhere"),
+        (lambda path: path.symlink_to(path.parent.parent / "elsewhere"), "a link to a folder, which is not"),
+        (os.mkfifo, "neither a file nor a folder"),
+    ],
+)
+def test_what_is_no_file_is_not_passed_over(
+    tmp_path: Path, contract: RawContract, make: Callable[[Path], object], message: str
+) -> None:
+    raw = tmp_path / "raw"
+    write_parquet(raw / "store_visits" / "good.parquet", **visits())
+    (raw / "elsewhere").mkdir()
+    make(raw / "store_visits" / "b.csv")
+    with pytest.raises(RawZoneError, match=rf"^store_visits/b\.csv: .*raw table store_visits is {message}"):
+        inspect(raw, contract)
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("/nowhere")])
+def test_a_raw_table_that_is_no_folder_is_not_taken_for_an_absent_one(
+    tmp_path: Path, contract: RawContract, make: Callable[[Path], object]
+) -> None:
+    write_parquet(tmp_path / "store_visits" / "good.parquet", **visits())
+    make(tmp_path / "orders")
+    with pytest.raises(RawZoneError, match=r"^orders: raw table orders must be a folder of files"):
+        inspect(tmp_path, contract)
+
+
+def test_a_link_to_a_file_and_a_folder_named_like_a_file_are_read(
+    tmp_path: Path, contract: RawContract
+) -> None:
+    raw = tmp_path / "raw"
+    write_parquet(tmp_path / "elsewhere.parquet", **visits())
+    write_parquet(raw / "store_visits" / "day.parquet" / "part-0.parquet", **visits(visit_id=["v2"]))
+    (raw / "store_visits" / "link.parquet").symlink_to(tmp_path / "elsewhere.parquet")
+    assert rows(inspect(raw, contract), "visit_id", "store_visits") == [("v1",), ("v2",)]
 
 
 def test_formats_mix_in_one_folder(tmp_path: Path, contract: RawContract) -> None:

@@ -1,5 +1,8 @@
 """What a night may build on: which build files it carries on, and what it says of those that it does not."""
 
+import shutil
+import subprocess
+import sys
 from datetime import date, datetime
 from pathlib import Path
 
@@ -116,6 +119,43 @@ def test_build_files_that_do_not_belong_together_are_built_anew(warehouse: Wareh
     assert decide(warehouse).reason == "the build files do not belong together"
     warehouse.staging_file.unlink()
     assert decide(warehouse).reason == "the build files do not belong together"
+
+
+@pytest.mark.parametrize("damaged", ["marts_file", "staging_file"])
+def test_damaged_build_files_are_built_anew_and_the_audit_is_kept(warehouse: Warehouse, damaged: str):
+    shutil.copyfile(warehouse.marts_file, warehouse.published)
+    file: Path = getattr(warehouse, damaged)
+    file.write_bytes(b"\0" * file.stat().st_size)
+    assert decide(warehouse) == Basis(4, reason="the build files were damaged")
+    assert not warehouse.staging_file.exists()
+    with duckdb.connect(str(warehouse.marts_file), read_only=True) as connection:
+        assert connection.execute("select run_id, outcome from audit.runs").fetchall() == [
+            ("third", "succeeded")
+        ]
+    assert decide(warehouse).reason == "the build files do not belong together"
+
+
+def test_damage_that_has_reached_readers_is_a_first_night(warehouse: Warehouse):
+    for file in (warehouse.marts_file, warehouse.published):
+        file.write_bytes(b"\0" * 20_000)
+    assert decide(warehouse) == Basis(1, reason="the build files were damaged")
+    assert not warehouse.marts_file.exists()
+
+
+def test_a_build_file_that_somebody_looks_into_is_not_damaged(warehouse: Warehouse):
+    script = (
+        f"import duckdb, sys; c = duckdb.connect({str(warehouse.marts_file)!r});"
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as somebody:
+        assert somebody.stdout is not None
+        somebody.stdout.readline()
+        with pytest.raises(duckdb.IOException, match="lock"):
+            decide(warehouse)
+        somebody.communicate()
+    assert decide(warehouse).last_number == 3
 
 
 def test_an_empty_folder_is_a_first_night(tmp_path: Path):

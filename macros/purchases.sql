@@ -74,17 +74,15 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- Numbers of the orders of which a night sees something else than the last one: a sighting is new, changed or deleted,
-    or has occurred since. Whole select; in a night only. -#}
+{#- Numbers of the orders of which a night may see something else than the last one: a sighting is new, changed or
+    deleted, or lies after what the last night knew (also one that is not known yet: a killed night may have run for a
+    later day). Whole select; in a night only. -#}
 {% macro changed_purchases(sightings) -%}
     select order_id
     from {{ sightings }}
     where
         order_id is not null
-        and (
-            {{ is_unseen() }}
-            or (occurred_at >= {{ known_until() }} and occurred_at < {{ as_of_end() }})
-        )
+        and ({{ is_unseen() }} or occurred_at >= {{ known_until() }})
     union
     select order_id
     from ({{ purchase_sightings(is_former=true) }}) as former

@@ -221,6 +221,10 @@ with
                     union all
                     select source_table, source_key, order_id, occurred_at, loaded_at
                     from ({{ former_sightings }}) as former
+                    union all
+                    select source_table, source_key, order_id, occurred_at, loaded_at
+                    from {{ sightings }}
+                    where occurred_at >= {{ known_until() }}
                 ) as tonight
         {%- endif %}
     )

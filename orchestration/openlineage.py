@@ -76,7 +76,7 @@ def end_event(
         night: The night.
         place: The warehouse, which names the datasets.
         outcome: published, failed or partial.
-        failure: Why it failed.
+        failure: Why it failed; only its first line is told.
         inputs: Raw tables that were read.
         outputs: Published tables; none unless the night was published.
         lineage: Where their columns come from.
@@ -85,8 +85,10 @@ def end_event(
     fields = _fields(namespace, lineage)
     event = _event(_OUTCOMES[outcome], night, utc_now())
     if failure is not None:
+        # the lines below the first quote rows, and rows name persons
+        headline = next(iter(failure.splitlines()), "failed")
         event["run"]["facets"]["errorMessage"] = _facet(
-            "errorMessage", message=failure, programmingLanguage="SQL"
+            "errorMessage", message=headline, programmingLanguage="SQL"
         )
     event["inputs"] = [_input(namespace, table) for table in inputs]
     event["outputs"] = [_output(namespace, table, fields) for table in outputs]

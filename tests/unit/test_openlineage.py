@@ -108,7 +108,8 @@ def test_events_of_a_night_that_is_published():
 
 @pytest.mark.parametrize(("outcome", "kind"), [("failed", "FAIL"), ("partial", "ABORT")])
 def test_events_of_a_night_that_is_not(outcome: str, kind: str):
-    event = end_event(NIGHT, Warehouse(Path("/warehouse")), outcome, failure="a gate", inputs=[ORDERS])
+    told = "a gate\n  for example ada@example.com"
+    event = end_event(NIGHT, Warehouse(Path("/warehouse")), outcome, failure=told, inputs=[ORDERS])
     assert_valid(event)
     assert event["eventType"] == kind
     assert event["outputs"] == []

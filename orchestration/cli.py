@@ -323,6 +323,9 @@ def erase(
         if not yes:
             click.echo("Nothing was changed. With --yes this is erased.")
             return
+        held = [one for one in held if not one.is_erased]
+        if not held:
+            raise Refusal("Erased before; what is left stands in the raw zone, see --list-raw.", WRONG_USAGE)
         _start_night(
             settings,
             erasing.last_day(settings),

@@ -48,6 +48,7 @@ class Held:
         row_counts: Table, with its schema, to the number of rows.
         request_ids: Keys of the requests to erase the person, as the raw zone has them.
         requested_at: When the first of them was made, naive UTC.
+        is_erased: Whether the person was erased before, and only the raw zone still has rows.
     """
 
     person: Person
@@ -55,6 +56,7 @@ class Held:
     row_counts: Mapping[str, int]
     request_ids: tuple[str, ...]
     requested_at: datetime | None
+    is_erased: bool
 
     @property
     def kinds(self) -> Mapping[str, int]:
@@ -102,10 +104,12 @@ def look_up(settings: Settings, groups: Sequence[Sequence[str]] | None) -> list[
         UnknownPersonError: Nothing is built yet.
         WarehouseBusyError: A night is writing.
         RawZoneError: The raw zone cannot be read.
+        ErasureError: The register of erasures cannot be used.
     """
     place = Warehouse(settings.warehouse)
     hash_key = _hash_key(settings)
     contract = read_contract(PROJECT_ROOT)
+    tombstones = frozenset(erasures.read(place.erasures, hash_key).tombstones)
     with _opened(place) as connection, raw_rows.opened(settings) as zone:
         requests = persons.requested(connection)
         found = _persons(connection, groups, [key for key, _, _ in requests], hash_key)
@@ -118,13 +122,16 @@ def look_up(settings: Settings, groups: Sequence[Sequence[str]] | None) -> list[
             raw = zone.that_name(person.identifier_keys)
             keys = [(row.table, row.file, row.key) for row in raw]
             asked = [request for request in requests if request[0] in person.identifier_keys]
+            row_counts = persons.counts(connection, contract, person, keys)
+            stones = erasures.tombstones(hash_key, person.identifier_keys, ())
             held.append(
                 Held(
                     person=person,
                     raw=raw,
-                    row_counts=persons.counts(connection, contract, person, keys),
+                    row_counts=row_counts,
                     request_ids=tuple(sorted({request_id for _, request_id, _ in asked})),
                     requested_at=min((moment for _, _, moment in asked), default=None),
+                    is_erased=not row_counts and tombstones.issuperset(stones),
                 )
             )
     if any(one.is_empty() for one in held):

@@ -427,7 +427,7 @@ def test_the_command_erases_a_person_from_every_file(company: dict[str, str], tm
     told = engagement("rollback", **company)
     assert (told.returncode, "an erasure removes" in told.stderr) == (1, True)
     told = engagement("erase", "--identifier", given, "--yes", **company)
-    assert (told.returncode, told.stderr.count("\n")) == (2, 1)
+    assert (told.returncode, "Erased before" in told.stderr) == (2, True)
 
 
 def test_a_database_that_is_written_anew_holds_no_bytes_of_what_was_deleted(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 export DAGSTER_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint format bench docs lock clean
+.PHONY: help install browser run test test-fast lint format bench docs questions lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(lastword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -28,12 +28,22 @@ $(STAMP): $(ROOT)/requirements.lock $(ROOT)/pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable $(ROOT)
 	@touch $(STAMP)
 
+browser: ## see to it that Chromium and its driver are there: the report is tested in them
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-liberation >/dev/null; \
+	else \
+		echo "The report is tested in a browser: install the Debian packages chromium and chromium-driver." >&2; \
+		exit 1; \
+	fi
+
 run: $(STAMP) ## land a real grocer's 2017, run its night, print what came of it
 	@cd $(ROOT) && $(BIN)/engagement land complete-journey --raw $(DATA)/complete-journey/raw
 	@cd $(ROOT) && $(BIN)/engagement nightly --raw $(DATA)/complete-journey/raw \
 		--warehouse $(DATA)/complete-journey/warehouse --as-of 2017-12-31 --timezone America/New_York
 
-test: $(STAMP) lint ## all tests
+test: $(STAMP) browser lint ## all tests
 	@cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(STAMP) ## the tests that take seconds
@@ -52,9 +62,12 @@ bench: $(STAMP) ## measure speed and memory against hand-written SQL
 docs: $(STAMP) ## dbt's documentation as one static page
 	@cd $(ROOT) && $(BIN)/engagement docs --warehouse $(DATA)/complete-journey/warehouse
 
+questions: $(STAMP) ## answer the ready questions of docs/questions.md anew
+	@cd $(ROOT) && REWRITE_QUESTIONS=1 $(BIN)/python -m pytest -q tests/integration/test_questions.py
+
 lock: ## resolve the lock file again (needs uv)
 	@cd $(ROOT) && uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--generate-hashes --extra dev --upgrade pyproject.toml -o requirements.lock
+		--generate-hashes --extra dev --extra metrics --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove everything that can be made again
 	@rm -rf $(ROOT)/.venv $(ROOT)/.data $(ROOT)/target $(ROOT)/logs

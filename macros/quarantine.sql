@@ -13,7 +13,7 @@
             '{{ var("run_id") }}' as run_id,
             cast({{ var("night_number", 1) }} as bigint) as changed_in
         from {{ ref("base_" ~ model) }}
-        where quarantine_rule is not null {{ "union all" if not loop.last }}
+        where quarantine_rule <> 'erased' {{ "union all" if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 

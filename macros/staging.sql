@@ -182,11 +182,20 @@
     }}
 {%- endmacro %}
 
-{#- The contract columns, source_file and raw_content, for the select that adds quarantine_rule. -#}
+{#- The contract columns, source_file and raw_content, for the select that adds quarantine_rule. Nothing of it names
+    anybody who was erased (macros/erasure.sql). -#}
 {% macro staged_columns(table) -%}
-    {%- for column in contract_table(table).columns %} {{ column }}, {%- endfor %}
+    {%- set erased = names_the_erased(table) if has_tombstones() -%}
+    {%- for column in contract_table(table).columns %}
+        {{ unless_erased(table, column) if erased else column }},
+    {%- endfor %}
     source_file,
-    {{ raw_content("raw_row") }} as raw_content
+    {% if erased -%}
+        case
+            when {{ erased }} then null else {{ raw_content("raw_row") }}
+        end as raw_content
+    {%- else -%} {{ raw_content("raw_row") }} as raw_content
+    {%- endif -%}
 {%- endmacro %}
 
 {#- What a time must lie between: one row with `earliest_at` (timestamp) and `future_tolerance_seconds`. -#}
@@ -205,12 +214,20 @@
         3600 * {{ threshold("future_tolerance_hours") }} as future_tolerance_seconds
 {%- endmacro %}
 
-{#- The first rule that a row of `typed_columns` breaks, or null. In this order: missing_<key>, unreadable_<column>,
-    missing_<required column>, unknown_<column> (closed lists), then `further` rules of the table as pairs of name and
-    condition, negative_<column> or out_of_range_<column>, impossible_time. The last needs the CTE `time_bounds`. -#}
+{#- The first rule that a row of `typed_columns` breaks, or null. In this order: erased (nothing is kept of such a row,
+    not in quarantine either), missing_<key>, unreadable_<column>, missing_<required column>, unknown_<column> (closed
+    lists), then `further` rules of the table as pairs of name and condition, negative_<column> or
+    out_of_range_<column>, impossible_time. The last needs the CTE `time_bounds`. -#}
 {% macro quarantine_rule(table, delivered, further=[]) -%}
     {%- set columns = contract_table(table).columns.values() -%}
+    {#- read by leading_identifier_key; the order of models is the same with and without tombstones -#}
+    {%- set _ = ref("blocked_identifiers") -%}
+    {%- if parent_of(table) -%}
+        {%- set _ = ref("stg_" ~ staged_tables()[parent_of(table)[0]]) -%}
+    {%- endif -%}
+    {%- set erased = is_of_the_erased(table) if has_tombstones() -%}
     case
+        {%- if erased %} when {{ erased }} then 'erased' {%- endif %}
         {%- for column in columns if column.meta.get("key") %}
             when
                 {{ column.name }} is null
@@ -387,12 +404,18 @@
                 select count(*)
                 from {{ deletions_of(stored) }}
                 where {{ is_of_files_read }}
-            ) as rows_deleted
+            ) as rows_deleted,
+            versions.rows_erased
         from
             (
                 select
                     count(*) - count(quarantine_rule) as rows_sound,
-                    count(quarantine_rule) as rows_quarantined,
+                    count(
+                        case when quarantine_rule <> 'erased' then 1 end
+                    ) as rows_quarantined,
+                    count(
+                        case when quarantine_rule = 'erased' then 1 end
+                    ) as rows_erased,
                     count(
                         distinct case
                             when quarantine_rule is null

@@ -23,6 +23,7 @@
     ] in var("restated_models", []) -%}
         {{ return(true) }}
     {%- endif -%}
+    {%- if has_lost_parents(table) -%} {{ return(true) }} {%- endif -%}
     {%- if table in [
         "orders",
         "order_returns",

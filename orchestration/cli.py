@@ -1,6 +1,7 @@
 """The command `engagement`: a night without Dagster's UI, and what a person needs around it.
 
-Exit status: 0 done; 1 not published, readers see what they saw before; 2 wrong usage, settings or raw tables.
+Exit status: 0 done; 1 not published, readers see what they saw before (`trace`: a number does not follow from
+its rows); 2 wrong usage, settings or raw tables.
 Heavy imports (Dagster, dbt, Great Expectations: seconds) stand in the commands that need them, so that help
 and wrong usage answer at once. What does NOT belong here: SQL, and how a night works (`orchestration.defs`).
 """
@@ -11,7 +12,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from functools import wraps
@@ -34,6 +36,7 @@ NOT_PUBLISHED = 1
 WRONG_USAGE = 2
 
 _PLAIN_WIDTH = 120
+_TRACE_WIDTH = 200
 
 
 class Refusal(click.ClickException):
@@ -186,6 +189,61 @@ def status(warehouse: Path | None) -> None:
         raise SystemExit(NOT_PUBLISHED)
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}, add_help_option=True
+)
+@_warehouse_option
+@click.argument("question", nargs=-1, required=True, type=click.UNPROCESSED, metavar="QUESTION...")
+@_plainly
+def metrics(warehouse: Path | None, question: Sequence[str]) -> None:
+    """Ask MetricFlow for metrics of the published file, read-only.
+
+    QUESTION is what would stand after `mf`: `list metrics`, `list dimensions --metrics score`,
+    `query --metrics proactive_share --group-by metric_time__month`, `query --help`.
+    """
+    settings = _settings(None, warehouse, None, (), None)
+    settings.apply()
+
+    from orchestration import dbt
+    from orchestration import metrics as metricflow
+    from warehouse.night import Warehouse
+
+    published = Warehouse(settings.warehouse).published
+    if not published.is_file():
+        raise Refusal(f"Nothing is published yet: {published} does not exist.", NOT_PUBLISHED)
+    settings_module.point_dbt_at_published()
+    try:
+        status = metricflow.ask(question)
+    except (metricflow.MetricsError, dbt.DbtError) as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    # what is asked of a file that is only read can fail by the question alone
+    raise SystemExit(WRONG_USAGE if status else 0)
+
+
+@main.command()
+@_warehouse_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="HTML file to write.  [default: engagement.html of the warehouse]",
+)
+@_plainly
+def report(warehouse: Path | None, out: Path | None) -> None:
+    """Write a picture of what is published: one HTML page of sums and shares, without scripts."""
+    settings = _settings(None, warehouse, None, (), None)
+
+    from report import page
+    from warehouse.night import Warehouse
+
+    place = Warehouse(settings.warehouse)
+    target = (out or place.report).resolve()
+    try:
+        size = page.write(place.published, target)
+    except page.ReportError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    click.echo(f"Report: {target} ({size / 1_000:,.0f} kB)")
+
+
 @main.command()
 @_warehouse_option
 @click.option(
@@ -216,6 +274,182 @@ def rollback(warehouse: Path | None, run_id: str | None, is_listed: bool) -> Non
         raise Refusal(str(error), NOT_PUBLISHED) from error
     except OSError as error:
         raise Refusal(f"The warehouse {place.folder} cannot be written: {error}", NOT_PUBLISHED) from error
+
+
+_identifier_option = click.option(
+    "--identifier",
+    "identifiers",
+    metavar="KIND=VALUE",
+    multiple=True,
+    help="An identifier of the person, e.g. email=ada@example.org; may be repeated.",
+)
+
+
+@main.command()
+@_identifier_option
+@click.option("--requested", is_flag=True, help="Everybody in raw table erasure_requests.")
+@click.option("--list-raw", is_flag=True, help="Name the rows of the raw zone, for its owner.")
+@click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")
+@_raw_option
+@_warehouse_option
+@_plainly
+def erase(
+    identifiers: Sequence[str],
+    requested: bool,
+    list_raw: bool,
+    yes: bool,
+    raw: Path | None,
+    warehouse: Path | None,
+) -> None:
+    """Erase a person from everything that is built; first say what that is.
+
+    All identifiers of the same customer are one person. With --yes the last night is built again without
+    the person, and published; earlier publications are removed.
+    """
+    if bool(identifiers) == requested:
+        raise Refusal("Name a person with --identifier, or take all with --requested.", WRONG_USAGE)
+    settings = _settings(raw, warehouse, None, (), None)
+
+    from orchestration import erasing
+    from orchestration.report import show_held, show_raw_rows
+
+    with _refusals_of_persons():
+        keys = [erasing.read_identifier(text) for text in identifiers]
+        held = erasing.look_up(settings, None if requested else [keys])
+        console = _console()
+        show_held(console, held)
+        if list_raw:
+            show_raw_rows(console, held)
+        if not yes:
+            click.echo("Nothing was changed. With --yes this is erased.")
+            return
+        _start_night(
+            settings,
+            erasing.last_day(settings),
+            0.0,
+            command="engagement erase",
+            before=lambda: erasing.record(settings, held),
+        )
+        left = erasing.still_held(settings, held)
+    if left:
+        raise Refusal(f"Rows are still held in {', '.join(sorted(left))}.", NOT_PUBLISHED)
+    click.echo("Erased: no row of the build files and of the published file names the person any more.")
+    click.echo("The raw zone is its owner's: --list-raw named what to erase there.")
+
+
+@main.command("export-person")
+@_identifier_option
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON file to write."
+)
+@_raw_option
+@_warehouse_option
+@_plainly
+def export_person(identifiers: Sequence[str], out: Path, raw: Path | None, warehouse: Path | None) -> None:
+    """Write everything that is held about a person: raw rows, staging, marts, quarantine."""
+    if not identifiers:
+        raise Refusal("Name a person with --identifier.", WRONG_USAGE)
+    settings = _settings(raw, warehouse, None, (), None)
+
+    from orchestration import erasing
+
+    with _refusals_of_persons():
+        keys = [erasing.read_identifier(text) for text in identifiers]
+        try:
+            written = erasing.export(settings, keys, out)
+        except OSError as error:
+            raise Refusal(f"{out} cannot be written: {error}", NOT_PUBLISHED) from error
+    click.echo(f"{sum(written.values()):,} rows of {len(written):,} tables: {out}")
+
+
+@contextmanager
+def _refusals_of_persons() -> Iterator[None]:
+    """Say in a sentence why a person cannot be looked up, exported or erased."""
+    from orchestration.dbt import DbtError
+    from orchestration.erasing import NobodyError
+    from warehouse.erasures import ErasureError
+    from warehouse.lock import WarehouseBusyError
+    from warehouse.persons import UnknownPersonError
+    from warehouse.raw_zone import RawZoneError
+
+    try:
+        yield
+    except (NobodyError, RawZoneError) as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    except (DbtError, ErasureError, UnknownPersonError, WarehouseBusyError) as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+
+
+@main.command()
+@click.argument("model")
+@click.option("--customer", required=True, metavar="ID", help="customer_id, as in the marts.")
+@click.option(
+    "--snapshot", type=click.DateTime(["%Y-%m-%d"]), help="Snapshot date.  [default: the current one]"
+)
+@click.option("--column", metavar="COLUMN", help="Only this number and the rows behind it.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, with every row.")
+@click.option(
+    "--rows",
+    "rows_shown",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="Interactions, and touches, to print at most, the latest; 0 for all.",
+)
+@click.option(
+    "--in-clear", is_flag=True, help="Show identifiers in raw rows as they are; without it they are hashed."
+)
+@_raw_option
+@_warehouse_option
+@_plainly
+def trace(
+    model: str,
+    customer: str,
+    snapshot: datetime | None,
+    column: str | None,
+    is_json: bool,
+    rows_shown: int,
+    in_clear: bool,
+    raw: Path | None,
+    warehouse: Path | None,
+) -> None:
+    """Show what a customer's row of MODEL is made of, and count it anew from that.
+
+    From the number to interactions and touches, to raw rows, to the run and its checks. Raw rows are for
+    those who may read the warehouse's build files. Exit status 1 when a number does not follow from its rows.
+    """
+    settings = _settings(raw, warehouse, None, (), None)
+
+    from orchestration import dbt, trace_report
+    from warehouse.contract import read_contract
+    from warehouse.night import Warehouse
+    from warehouse.trace.evidence import TraceError
+    from warehouse.trace.walk import NothingPublishedError
+    from warehouse.trace.walk import trace as walk
+
+    try:
+        found = walk(
+            Warehouse(settings.warehouse),
+            settings.raw,
+            read_contract(PROJECT_ROOT),
+            PROJECT_ROOT / "seeds",
+            model=model,
+            customer=customer,
+            snapshot=snapshot.date() if snapshot else None,
+            column=column,
+            in_clear=in_clear,
+            seeds_hash=dbt.seeds_hash(),
+        )
+    except NothingPublishedError as error:
+        raise Refusal(str(error), NOT_PUBLISHED) from error
+    except TraceError as error:
+        raise Refusal(str(error), WRONG_USAGE) from error
+    if is_json:
+        click.echo(trace_report.as_json(found))
+    else:
+        trace_report.show_trace(_console(_TRACE_WIDTH), found, rows_shown=rows_shown)
+    if not found.agrees:
+        raise Refusal(trace_report.disagreement(found), NOT_PUBLISHED)
 
 
 @main.group()
@@ -389,8 +623,19 @@ def _start_night(
     *,
     full_refresh: bool = False,
     restate_from: date | None = None,
+    command: str | None = None,
+    before: Callable[[], None] = lambda: None,
 ) -> None:
     """Take the warehouse and run one night in it.
+
+    Args:
+        settings: The settings of the night.
+        day: Its snapshot date.
+        wait: Seconds to wait for another writer.
+        full_refresh: Build every table anew.
+        restate_from: First day to build again.
+        command: What others are told that started it; the command line when absent.
+        before: Done once the warehouse is held, before the night.
 
     Raises:
         Refusal: The day has not ended, there is no raw zone, or the night was not published.
@@ -410,7 +655,7 @@ def _start_night(
     from warehouse.night import Warehouse
 
     place = Warehouse(settings.warehouse)
-    command = " ".join(["engagement", *sys.argv[1:]])
+    command = command or " ".join(["engagement", *sys.argv[1:]])
     try:
         # Taken before the heavy imports: whoever is second learns it at once.
         with lock.hold(
@@ -422,6 +667,7 @@ def _start_night(
             on_wait=_tell_waiting,
         ):
             settings.apply()
+            before()
             _run_night(settings, day, full_refresh, restate_from)
     except lock.WarehouseBusyError as error:
         raise Refusal(str(error), NOT_PUBLISHED) from error
@@ -514,11 +760,11 @@ def _tell_waiting(holder: object) -> None:
     click.echo(f"Waiting for the night that holds the warehouse: {holder}", err=True)
 
 
-def _console() -> Console:
+def _console(plain_width: int = _PLAIN_WIDTH) -> Console:
     from rich.console import Console
 
     # A pipe or a log file has no width of its own; tables need some room.
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PLAIN_WIDTH)
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=plain_width)
 
 
 if __name__ == "__main__":

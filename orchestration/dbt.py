@@ -169,6 +169,7 @@ def variables(
     basis: Basis | None = None,
     restated_models: Sequence[str] = (),
     reread_tables: Sequence[str] = (),
+    has_tombstones: bool = False,
 ) -> dict[str, Any]:
     """Return dbt's variables of one night; without a basis it builds everything."""
     basis = basis or Basis(number=1)
@@ -179,6 +180,7 @@ def variables(
         "known_until": "" if basis.known_until is None else basis.known_until.isoformat(" "),
         "restated_models": list(restated_models),
         "reread_tables": list(reread_tables),
+        "has_tombstones": has_tombstones,
         "run_id": run_id,
         "as_of": as_of,
         "business_time_zone": business_time_zone,
@@ -258,6 +260,67 @@ def build(
     if results is None:
         raise DbtError(_first_line(outcome.exception) or "dbt failed without saying why.")
     return [_node_result(result) for result in results]
+
+
+def compiled(template: str, *, variables: Mapping[str, Any], target: Path) -> str:
+    """Return the SQL that a template makes of the project's macros over the configured warehouse.
+
+    Args:
+        template: Jinja, as in a model; it names no person, since dbt may write it down.
+        variables: dbt's variables.
+        target: Folder for what dbt writes.
+
+    Raises:
+        DbtError: It does not compile; the message is dbt's own.
+    """
+    from dbt.cli.main import dbtRunner
+
+    arguments = [
+        *("--quiet", "--log-level", "none", "--log-level-file", "none", "--log-path", str(target)),
+        *("--no-write-json", "compile", "--inline", template),
+        *("--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)),
+        *("--target-path", str(target), "--vars", json.dumps(variables, sort_keys=True)),
+    ]
+    try:
+        outcome = dbtRunner(manifest=project().load()).invoke(arguments)
+    finally:
+        release()
+    results = getattr(outcome.result, "results", None)
+    if not results:
+        raise DbtError(_first_line(outcome.exception) or "dbt compiled nothing and did not say why.")
+    return str(results[0].node.compiled_code)
+
+
+def compile_models(
+    manifest: Manifest, *, profiles: Path, target: Path, project: Path = PROJECT_ROOT
+) -> dict[str, str]:
+    """Return the SQL of every model by dbt's id, as a first night would run it; leave no file open.
+
+    Args:
+        manifest: The parsed project; its own from now on.
+        profiles: Folder of the profile, which says what the macros find when they look at a database.
+        target: Folder for dbt.
+        project: The dbt project.
+
+    Raises:
+        DbtError: dbt could not compile; the message is its own.
+    """
+    from dbt.cli.main import dbtRunner
+
+    quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(target), "--no-write-json"]
+    arguments = [*quiet, "compile", "--project-dir", str(project), "--profiles-dir", str(profiles)]
+    arguments += ["--target-path", str(target), "--select", "resource_type:model", "--threads", "1"]
+    try:
+        outcome = dbtRunner(manifest=manifest).invoke(arguments)
+    finally:
+        release()
+    if not outcome.success:
+        raise DbtError(_first_line(outcome.exception) or "dbt could not compile the models.")
+    return {
+        unique_id: getattr(node, "compiled_code", None) or ""
+        for unique_id, node in manifest.nodes.items()
+        if str(node.resource_type) == "model"
+    }
 
 
 def release() -> None:
@@ -360,6 +423,16 @@ def parsed_project(root: Path, parsed: Path) -> Project:
             _parse(root, parsed)
             stamp.write_text(now, encoding="ascii")
         return Project(json.loads(manifest.read_text(encoding="utf-8")), packed.read_bytes())
+
+
+def semantic_manifest() -> str:
+    """Return what this checkout's dbt project says to MetricFlow, as JSON.
+
+    Raises:
+        DbtError: The project does not parse; the message is dbt's own.
+    """
+    project()
+    return (_PARSED / "semantic_manifest.json").read_text(encoding="utf-8")
 
 
 def _parse(project: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ What does NOT belong here: the queries (`warehouse.summary`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,11 @@ from warehouse.rollback import Kept
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
 
+    from orchestration.erasing import Held
+
 _STATUS_WIDTH = 18
+# Enough of a hash to find it in dim_customers.
+_DIGITS = 8
 _NAMES_SHOWN = 2
 
 
@@ -52,6 +57,8 @@ def show_summary(
     for fact in summary.facts(warehouse.published):
         console.print(_table(f"{fact.title}  ({fact.table}, current snapshot)", fact.headings, fact.rows))
     console.print(f"[bold green]Published[/bold green] {warehouse.published}", soft_wrap=True)
+    if outcome.asset_materializations_for_node("report"):
+        console.print(f"Its report {warehouse.report}", soft_wrap=True)
     console.print("Open it read-only, for example:")
     console.print(f"  DuckDB    duckdb -readonly {warehouse.published}", soft_wrap=True)
     console.print(
@@ -125,6 +132,42 @@ def show_editions(console: Console, found: Sequence[Kept]) -> None:
     ]
     headings = ("published at (UTC)", "as of", "run", "size", "")
     console.print(_table("Publications kept", headings, rows))
+
+
+def show_held(console: Console, found: Sequence[Held]) -> None:
+    """Print what is held of persons, by numbers and hashes: whoever runs this knows whom they named."""
+    for held in found:
+        person = held.person
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(held.kinds.items()))
+        _say(console, "person", f"{len(person.identifier_keys)} identifiers: {kinds}")
+        _say(console, "hashed", " ".join(f"{digest[:_DIGITS]}.." for digest in person.hashes))
+        if person.unknown:
+            _say(console, "", f"{person.unknown} of them belong to no customer")
+        if len(person.customer_ids) > 1:
+            _say(console, "", f"they are {len(person.customer_ids)} customers, to be erased together")
+        if person.conflicts:
+            _say(
+                console,
+                "",
+                f"{person.conflicts} identifiers seen beside them are other customers' and stay; name those "
+                "that are this person's, too (audit.identity_conflicts)",
+            )
+        if held.request_ids:
+            _say(console, "asked for", f"{held.requested_at} (UTC), request {', '.join(held.request_ids)}")
+        rows = [*held.row_counts.items(), ("together", sum(held.row_counts.values()))]
+        console.print(_table("Rows held of the person", ("table", "rows"), rows))
+        tables = Counter(row.table for row in held.raw)
+        headings = ("raw table", "rows", "files")
+        files = {table: len({row.file for row in held.raw if row.table == table}) for table in tables}
+        raw = [(table, count, files[table]) for table, count in sorted(tables.items())]
+        console.print(_table("Rows in the raw zone, which is its owner's to change", headings, raw))
+
+
+def show_raw_rows(console: Console, found: Sequence[Held]) -> None:
+    """Print file and key of every row of the raw zone that names one of some persons."""
+    for held in found:
+        for row in held.raw:
+            console.print(f"{row.file}\t{row.key}", soft_wrap=True, markup=False)
 
 
 def failures(outcome: ExecuteInProcessResult) -> tuple[list[str], bool]:

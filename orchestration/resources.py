@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import PrivateAttr
 
-from orchestration import dbt, restatement, snapshot_dates
+from orchestration import dbt, lineage, openlineage, restatement, snapshot_dates
 from orchestration.advice import advised
 from orchestration.restatement import Fingerprint, Restatement
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, from_environment
-from warehouse import audit, lock, snapshot_changes, state
+from warehouse import audit, cleansing, erasures, lock, snapshot_changes, state, summary
+from warehouse.erasures import Register
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
 from warehouse.raw_zone import RawZoneError
@@ -43,10 +44,12 @@ class _Session:
     settings: Settings
     night: Night
     held: lock.NightLock
+    emitter: openlineage.Emitter | None = None
     manifest: Manifest | None = None
     restatement: Restatement = field(default_factory=Restatement)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     reread_tables: tuple[str, ...] = ()
+    register: Register = field(default_factory=Register)
     is_begun: bool = False
     is_published: bool = False
     failures: dict[str, str] = field(default_factory=dict)
@@ -73,6 +76,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     _command: str = PrivateAttr()
     _tags: Mapping[str, str] = PrivateAttr()
     _log: Callable[[str], None] = PrivateAttr()
+    _warn: Callable[[str], None] = PrivateAttr()
     _held: ExitStack = PrivateAttr()
     _session: _Session | None = PrivateAttr(default=None)
 
@@ -102,8 +106,35 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self._opened.reread_tables
 
     def mark_reread(self, tables: tuple[str, ...]) -> None:
-        """Remember raw tables of which a known file has changed or gone."""
-        self._opened.reread_tables = tables
+        """Remember raw tables of which a known file has changed or gone; with them, those of erasures."""
+        erased = self.register.pending_tables if self.night.basis.last_number else ()
+        self._opened.reread_tables = tuple(sorted({*tables, *erased}))
+
+    @property
+    def register(self) -> Register:
+        """Who was erased, and who is to be erased tonight."""
+        return self._opened.register
+
+    def carry_out_erasures(self, moment: datetime) -> None:
+        """Rid the build files of whoever is erased tonight, and say in the audit that it is done.
+
+        Only the publication makes it true, so the register says so afterwards (`close_erasures`): what a
+        night that dies in between has done is done again by the next.
+
+        Args:
+            moment: When the night is published, aware.
+        """
+        done = self.register.carried_out(self.night.run_id, moment.replace(tzinfo=None))
+        audit.record_erasures(self.warehouse.marts_file, done)
+        if self.register.pending:
+            cleansing.cleanse(self.warehouse, self.register.tombstones, self.settings.private_hash_key())
+
+    def close_erasures(self, moment: datetime) -> None:
+        """Note in the register that the erasures are carried out; the arguments are those of before."""
+        if self.register.pending:
+            done = self.register.carried_out(self.night.run_id, moment.replace(tzinfo=None))
+            erasures.write(self.warehouse.erasures, done, self.settings.private_hash_key())
+            self._opened.register = done
 
     @property
     def manifest(self) -> Manifest:
@@ -121,6 +152,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._command = f"dagster, job {context.run.job_name}"
         self._tags = context.run.tags
         self._log = context.log.info
+        self._warn = context.log.warning
         with ExitStack() as held:
             self._held = held
             try:
@@ -135,6 +167,7 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         # the key may have been made since the night was opened
         self._opened.night = replace(self.night, settings_fingerprint=self.settings.fingerprint())
         audit.begin(self.warehouse.marts_file, self.night, "; ".join(self.restatement.reasons) or None)
+        audit.record_erasures(self.warehouse.marts_file, self.register)
         self._opened.is_begun = True
 
     def require(self, steps: Collection[str]) -> None:
@@ -271,17 +304,53 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             seeds_hash=dbt.seeds_hash(),
             basis=basis,
         )
-        return _Session(settings, night, held, restatement=anew, fingerprints=fingerprints)
+        emitter = None
+        if settings.openlineage is not None:
+            emitter = openlineage.Emitter(settings.openlineage, self._warn)
+            emitter.emit(openlineage.start_event(night))
+        return _Session(
+            settings,
+            night,
+            held,
+            emitter,
+            restatement=anew,
+            fingerprints=fingerprints,
+            register=_register(settings),
+        )
 
     def _end(self, session: _Session) -> None:
         message = "; ".join(session.failures.values()) or None
         if session.is_published and message is None:
+            self._tell_end(session, "published")
             session.held.finish("published")
             return
         outcome = "partial" if message is None else "failed"
         if session.is_begun:
             audit.end(self.warehouse.marts_file, session.night.run_id, outcome, message)
+        self._tell_end(session, outcome, message)
         session.held.finish(outcome, message)
+
+    def _tell_end(self, session: _Session, outcome: str, message: str | None = None) -> None:
+        """Send the night's last event; nothing that goes wrong here is the night's fault."""
+        if session.emitter is None:
+            return
+        file, run_id = self.warehouse.marts_file, session.night.run_id
+        is_published = outcome == "published"
+        try:
+            session.emitter.emit(
+                openlineage.end_event(
+                    session.night,
+                    self.warehouse,
+                    outcome,
+                    failure=message,
+                    inputs=summary.datasets_read(file, run_id) if session.is_begun else (),
+                    outputs=summary.datasets_published(file, run_id) if is_published else (),
+                    lineage=lineage.project_lineage().rows() if is_published else (),
+                )
+            )
+        except Exception as error:
+            self._warn(f"the OpenLineage event of the end could not be made: {error}")
+        session.emitter.close()
 
 
 def _as_failure(error: Exception) -> dg.Failure | None:
@@ -294,12 +363,19 @@ def _as_failure(error: Exception) -> dg.Failure | None:
         error,
         dbt.DbtError
         | PublicationError
+        | erasures.ErasureError
         | SettingsError
         | lock.WarehouseBusyError
         | state.WarehouseVersionError,
     ):
         return dg.Failure(description=str(error), allow_retries=False)
     return None
+
+
+def _register(settings: Settings) -> Register:
+    """Return the register of erasures; a key is not made for it."""
+    file = Warehouse(settings.warehouse).erasures
+    return erasures.read(file, settings.known_hash_key() or "") if file.is_file() else Register()
 
 
 def _code_version() -> str:

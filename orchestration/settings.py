@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -58,6 +59,9 @@ class Settings:
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
+        is_production: Whether the key must come from the environment: it then lies apart from the data.
+        openlineage: File, or http address, that OpenLineage events of every night go to; `None` for none.
+        report: Whether a night ends with the report of what it has published.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.
         alert_webhook: Where alerts are posted, a secret URL; `None` for no webhook.
         alert_smtp: Mail server of alerts, `smtp://host:port` or `smtps://host:port`; `None` for no mail.
@@ -78,6 +82,9 @@ class Settings:
     schedule: str = "0 2 * * *"
     lock_wait_seconds: float = 6 * 3600.0
     keep_publications: int = 3
+    is_production: bool = False
+    openlineage: str | None = None
+    report: bool = True
     dagster_home: Path | None = None
     alert_webhook: str | None = field(default=None, repr=False)
     alert_smtp: str | None = None
@@ -110,6 +117,11 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}HASH_KEY is shorter than {_MINIMUM_HASH_KEY_LENGTH} characters; make one with "
                 "`python -c 'import secrets; print(secrets.token_hex(32))'`."
+            )
+        if self.is_production and self.hash_key is None:
+            raise SettingsError(
+                f"{PREFIX}HASH_KEY is not set, and {PREFIX}PRODUCTION takes no key from a file beside the "
+                "data; give the key to the environment, e.g. from your secret store."
             )
         if len(self.schedule.split()) != 5:
             raise SettingsError(
@@ -158,11 +170,15 @@ class Settings:
 
     def fingerprint(self) -> str:
         """Return a hash of the settings that every stored row depends on: time zones, currency and key."""
-        key = self.hash_key
-        if key is None and self.hash_key_file.is_file():
-            key = self.hash_key_file.read_text(encoding="ascii").strip()
-        parts = [self.time_zone, self.reporting_currency, sorted(self.source_time_zones.items()), key]
+        zones = sorted(self.source_time_zones.items())
+        parts = [self.time_zone, self.reporting_currency, zones, self.known_hash_key()]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    def known_hash_key(self) -> str | None:
+        """Return the key that salts identifiers, if one is set or was made before."""
+        if self.hash_key is None and self.hash_key_file.is_file():
+            return self.hash_key_file.read_text(encoding="ascii").strip()
+        return self.hash_key
 
     def private_hash_key(self) -> str:
         """Return the key that salts identifiers; make and keep a random one when none is set.
@@ -214,9 +230,12 @@ class Settings:
             "SCHEDULE": self.schedule,
             "LOCK_WAIT_SECONDS": str(self.lock_wait_seconds),
             "KEEP_PUBLICATIONS": str(self.keep_publications),
+            "PRODUCTION": str(self.is_production).lower(),
+            "REPORT": str(self.report).lower(),
         }
         optional = {
             "HASH_KEY": self.hash_key,
+            "OPENLINEAGE": self.openlineage,
             "ALERT_WEBHOOK": self.alert_webhook,
             "ALERT_SMTP": self.alert_smtp,
             "ALERT_SMTP_USER": self.alert_smtp_user,
@@ -236,6 +255,17 @@ class Settings:
         for name, value in SILENT_TELEMETRY.items():
             target.setdefault(name, value)
         target.update(self.variables())
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Hand these settings to dbt's profile for a moment."""
+        before = dict(os.environ)
+        self.apply()
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -266,6 +296,11 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     if variables.get("DAGSTER_HOME"):
         values["dagster_home"] = Path(variables["DAGSTER_HOME"]).expanduser()
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def point_dbt_at_published() -> None:
+    """Let dbt read the published file in this process, and nothing else: target `published`."""
+    os.environ["DBT_TARGET"] = "published"
 
 
 def silence_telemetry() -> None:
@@ -323,6 +358,21 @@ def _text(_: str, text: str) -> str:
     return text
 
 
+def _lineage_target(name: str, text: str) -> str:
+    if "://" not in text:
+        return str(Path(text).expanduser().resolve())
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError(
+            f"{PREFIX}{name} must be a file or an address like http://localhost:5000/api/v1/lineage."
+        )
+    return text
+
+
 def _integer(name: str, text: str) -> int:
     try:
         return int(text)
@@ -335,6 +385,14 @@ def _seconds(name: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise SettingsError(f"{PREFIX}{name} must be a number of seconds, not {text!r}.") from None
+
+
+def _boolean(name: str, text: str) -> bool:
+    values = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    try:
+        return values[text.strip().lower()]
+    except KeyError:
+        raise SettingsError(f"{PREFIX}{name} must be true or false, not {text!r}.") from None
 
 
 def _zones(_: str, text: str) -> dict[str, str]:
@@ -360,4 +418,7 @@ _READERS = {
     "ALERT_SMTP_PASSWORD": ("alert_smtp_password", _text),
     "ALERT_MAIL_FROM": ("alert_mail_from", _text),
     "ALERT_MAIL_TO": ("alert_mail_to", _text),
+    "PRODUCTION": ("is_production", _boolean),
+    "OPENLINEAGE": ("openlineage", _lineage_target),
+    "REPORT": ("report", _boolean),
 }

@@ -7,9 +7,9 @@ added to the tables of an older one. What does NOT belong here: anything about a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from warehouse.erasures import Register
 from warehouse.night import Night, utc_now
 from warehouse.quoting import literal
 from warehouse.state import SCHEMA_VERSION
@@ -127,6 +128,31 @@ class SourceLoad:
     files_read: int | None = None
     rows_read: int | None = None
     is_reread: bool = False
+
+
+@dataclass(frozen=True)
+class LineageRow:
+    """One origin of a published column.
+
+    Attributes:
+        schema_name: marts or audit.
+        mart: Published table.
+        column_name: Its column; `None` for what decides which rows there are.
+        source_schema: raw or seeds.
+        source_table: Raw table or seed.
+        source_column: Its column.
+        kind: direct, derived, aggregated or rows.
+        via: Models on the way, comma separated.
+    """
+
+    schema_name: str
+    mart: str
+    column_name: str | None
+    source_schema: str
+    source_table: str
+    source_column: str
+    kind: str
+    via: str
 
 
 RUNS = Table(
@@ -246,7 +272,8 @@ SNAPSHOT_CHANGES = Table(
         Column(
             "customer_id",
             "varchar",
-            "Customer; null where a model was built anew and so many changed that they are only counted.",
+            "Customer; null where a model was built anew and so many changed that they are only counted, and "
+            "where the customer was erased.",
         ),
         Column("part", "varchar", "Context or channel of the row, in marts that have one; null otherwise."),
         Column("first_snapshot_date", "date", "First month's end that changed."),
@@ -265,7 +292,61 @@ SNAPSHOT_CHANGES = Table(
         ),
     ),
 )
-TABLES = (RUNS, MODEL_RUNS, CHECK_RESULTS, SOURCE_LOADS, MODEL_VERSIONS, SNAPSHOT_CHANGES)
+ERASURES = Table(
+    "erasures",
+    "Evidence that persons were erased, without a word of whom: one row per erasure and table with rows.",
+    (
+        Column("erasure_id", "varchar", "The erasure; a random name."),
+        Column(
+            "request_ids", "varchar", "Keys of the requests, comma separated; null where nobody named any."
+        ),
+        Column("requested_at", "timestamp", "When it was first asked for (UTC), if that is known."),
+        Column("recorded_at", "timestamp", "When the command was given (UTC)."),
+        Column(
+            "erased_at",
+            "timestamp",
+            "When the night without the person was published (UTC); null until then.",
+        ),
+        Column("run_id", "varchar", "That night, see runs."),
+        Column("identifiers", "bigint", "How many identifiers the person had."),
+        Column("table_name", "varchar", "Table that held rows, with its schema; null where none did."),
+        Column("row_count", "bigint", "How many rows it held when the command was given."),
+    ),
+)
+COLUMN_LINEAGE = Table(
+    "column_lineage",
+    "One row per published column and raw column, or column of a seed, that it is made of.",
+    (
+        Column("schema_name", "varchar", "Schema of the published table: marts or audit."),
+        Column("mart", "varchar", "Published table."),
+        Column(
+            "column_name",
+            "varchar",
+            "Its column; null for what decides, by filters, joins and groups, which rows the table has.",
+        ),
+        Column("source_schema", "varchar", "raw, or seeds for a business decision."),
+        Column("source_table", "varchar", "Raw table or seed."),
+        Column("source_column", "varchar", "Its column."),
+        Column(
+            "kind",
+            "varchar",
+            "direct (as it stands, or cast), derived (computed row by row), aggregated (over several rows) or"
+            " rows (decides which rows there are).",
+        ),
+        Column("via", "varchar", "Models on the way, in the order of the alphabet, comma separated."),
+        Column("lineage_version", "varchar", "Fingerprint of the code that it was read off."),
+    ),
+)
+TABLES = (
+    RUNS,
+    MODEL_RUNS,
+    CHECK_RESULTS,
+    SOURCE_LOADS,
+    MODEL_VERSIONS,
+    SNAPSHOT_CHANGES,
+    COLUMN_LINEAGE,
+    ERASURES,
+)
 
 
 def begin(path: Path, night: Night, restated: str | None = None) -> None:
@@ -353,6 +434,30 @@ def record_rollback(path: Path, published_at: datetime, moment: datetime) -> Non
             """,
             {"published": _naive(published_at), "moment": _naive(moment)},
         )
+
+
+def record_erasures(path: Path, register: Register) -> None:
+    """Write down what the register of erasures says, in place of what stood there."""
+    none: list[tuple[str | None, int]] = [(None, 0)]
+    rows = [
+        [
+            erasure.erasure_id,
+            ", ".join(erasure.request_ids) or None,
+            erasure.requested_at,
+            erasure.recorded_at,
+            erasure.erased_at,
+            erasure.run_id,
+            erasure.identifiers,
+            table,
+            row_count,
+        ]
+        for erasure in register.erasures
+        for table, row_count in sorted(erasure.row_counts.items()) or none
+    ]
+    with _connect(path) as connection:
+        connection.execute(f"delete from audit.{ERASURES.name}")  # noqa: S608 - a name of this module
+        if rows:
+            _insert(connection, ERASURES, rows)
 
 
 def model_fingerprints(path: Path) -> dict[str, str]:
@@ -446,6 +551,31 @@ def record_checks(path: Path, run_id: str, results: Iterable[CheckRow]) -> None:
         for result in results
     ]
     _append(path, CHECK_RESULTS, rows)
+
+
+def record_column_lineage(path: Path, lineage_version: str, rows: Callable[[], Iterable[LineageRow]]) -> bool:
+    """Replace the column lineage unless it is of this version already; return whether it was replaced.
+
+    Args:
+        path: The build file.
+        lineage_version: Fingerprint of the code.
+        rows: Gives the lineage; not asked when nothing has changed.
+    """
+    with _connect(path) as connection:
+        kept = connection.execute(
+            "select count(*), count_if(lineage_version = ?) from audit.column_lineage", [lineage_version]
+        ).fetchone()
+        if kept is not None and kept[0] > 0 and kept[0] == kept[1]:
+            return False
+        connection.execute("delete from audit.column_lineage")
+        columns = list(zip(*(astuple(row) for row in rows()), strict=True))
+        if columns:
+            # a list a column: thousands of placeholders would take seconds
+            connection.execute(
+                f"insert into audit.column_lineage select {', '.join(['unnest(?)'] * len(columns))}, ?",
+                [*(list(column) for column in columns), lineage_version],
+            )
+        return True
 
 
 def _append(path: Path, table: Table, rows: Sequence[Sequence[Any]]) -> None:

@@ -50,6 +50,10 @@ class RawColumn:
         is_key: Part of the table's key.
         is_required: A file without the column stops the run; a row without the value goes to quarantine.
         is_identifier: Names a person.
+        identifier_type: Kind of the identifier; None where another column says it, or the column is none.
+        typed_by: Column that says the kind of the identifier, if one does.
+        scope: Name of what a handle is unique on; empty where another column or nothing says it.
+        scoped_by: Column that names what a handle is unique on; empty without one.
         is_event_time: The time that a row is about.
         is_personal: Personal data.
         minimum: Least value allowed, if there is one.
@@ -63,11 +67,15 @@ class RawColumn:
     is_key: bool = False
     is_required: bool = False
     is_identifier: bool = False
+    identifier_type: str | None = None
+    typed_by: str | None = None
     is_event_time: bool = False
     is_personal: bool = False
     minimum: float | None = None
     maximum: float | None = None
     accepted_values: tuple[str, ...] = ()
+    scope: str = ""
+    scoped_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,11 +219,17 @@ def _read_column(file: Path, table: str, column: Mapping[str, Any]) -> RawColumn
         is_key=marks.get("key", False),
         is_required=marks.get("required", False),
         is_identifier=marks.get("identifier", False),
+        identifier_type=marks.get("identifier_type", column["name"])
+        if marks.get("identifier") and "typed_by" not in marks
+        else None,
+        typed_by=marks.get("typed_by"),
         is_event_time=marks.get("event_time", False),
         is_personal=marks.get("personal", False),
         minimum=marks.get("minimum"),
         maximum=marks.get("maximum"),
         accepted_values=tuple(marks.get("accepted_values", ())),
+        scope=marks.get("scope", ""),
+        scoped_by=marks.get("scoped_by", ""),
     )
 
 

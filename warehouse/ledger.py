@@ -26,6 +26,7 @@ _COLUMNS = (
     ("first_read_in", "bigint"),
     ("lost_in", "bigint"),
 )
+COLUMN_NAMES = tuple(name for name, _ in _COLUMNS)
 
 
 @dataclass(frozen=True)

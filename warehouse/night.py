@@ -26,9 +26,19 @@ class Warehouse:
         return self.folder / "engagement.duckdb"
 
     @property
+    def report(self) -> Path:
+        """The picture of what is published: one HTML page, made anew after every publication."""
+        return self.folder / "engagement.html"
+
+    @property
     def kept(self) -> Path:
         """Folder of the last publications, to which readers can be taken back."""
         return self.folder / "publications"
+
+    @property
+    def erasures(self) -> Path:
+        """Register of erasures: the tombstones of erased persons, and what was done when."""
+        return self.folder / "erasures.json"
 
     @property
     def lock(self) -> Path:

@@ -245,7 +245,11 @@ def require_what_was_known(
 
 
 def open_views(
-    database: Path | duckdb.DuckDBPyConnection, zone: RawZone, hash_key: str, night_number: int = 1
+    database: Path | duckdb.DuckDBPyConnection,
+    zone: RawZone,
+    hash_key: str,
+    night_number: int = 1,
+    tombstones: Sequence[str] = (),
 ) -> None:
     """Make schemas ``raw`` and ``arrived`` in one DuckDB file: a view per table, the ledger, the private key.
 
@@ -258,10 +262,11 @@ def open_views(
         hash_key: The warehouse's private key for hashing identifiers; stored as the only row of
             ``raw.hash_key``.
         night_number: This night; the only row of ``raw.night``, by which the file is recognised.
+        tombstones: What ``raw.tombstones`` holds: staging leaves out rows that name an erased person.
     """
     if isinstance(database, Path):
         with duckdb.connect(str(database)) as connection:
-            open_views(connection, zone, hash_key, night_number)
+            open_views(connection, zone, hash_key, night_number, tombstones)
         return
     database.execute("begin")
     try:
@@ -280,10 +285,67 @@ def open_views(
         database.execute("insert into raw.hash_key values (?)", [hash_key])
         database.execute("create or replace table raw.night (night_number bigint not null)")
         database.execute("insert into raw.night values (?)", [night_number])
+        database.execute("create or replace table raw.tombstones (tombstone varchar not null)")
+        database.execute("insert into raw.tombstones select unnest(?)", [list(tombstones)])
         database.execute("commit")
     except duckdb.Error:
         database.execute("rollback")
         raise
+
+
+def empty_zone(path: Path, contract: RawContract) -> RawZone:
+    """Return a raw zone without a file: its views have the contract's columns and types, and no row.
+
+    Args:
+        path: Where it would be.
+        contract: What it should hold.
+    """
+    tables = [
+        TableFiles(
+            table=table,
+            files=(),
+            columns={column.name: _view_type(column, ()) for column in table.columns},
+            missing_columns=(),
+            extra_columns=(),
+            ignored_files=(),
+            rows=0,
+            last_loaded_at=None,
+        )
+        for table in contract.values()
+    ]
+    return RawZone(path=path, tables=tuple(tables), unknown_entries=())
+
+
+def rows_of_keys(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Path,
+    table: RawTable,
+    files: Mapping[str, Mapping[str, str]],
+    keys: Sequence[str],
+) -> list[dict[str, str | None]]:
+    """Return the rows of some files that carry one of some keys: all versions, every value as text.
+
+    Args:
+        connection: Any connection; its time zone should be UTC.
+        raw: The raw zone.
+        table: The contract table.
+        files: Path relative to the zone to the file's columns, as the ledger has them.
+        keys: Values of the table's first key column.
+
+    Raises:
+        duckdb.Error: A file cannot be read, or no longer has these columns.
+    """
+    found = [
+        RawFile(path=raw / path, format=_format(path), columns=columns)
+        for path, columns in sorted(files.items())
+    ]
+    query = _query(raw, table, found, {column.name: "VARCHAR" for column in table.columns})
+    result = connection.execute(
+        f"select * from ({query}) where trim({identifier(table.key[0])}) in (select unnest(?))",
+        [list(keys)],
+    )
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 @dataclass(frozen=True)
@@ -378,11 +440,10 @@ def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]
         if not path.is_file():
             _require_folder(path, folder)
             continue
-        format_ = next((found for suffix, found in _FORMATS.items() if path.name.endswith(suffix)), None)
-        if format_ is None:
-            ignored.append(path)
+        if path.name.endswith(tuple(_FORMATS)):
+            known.append((path, _format(path.name)))
         else:
-            known.append((path, format_))
+            ignored.append(path)
     return known, ignored
 
 
@@ -398,6 +459,10 @@ def _require_folder(path: Path, folder: Path) -> None:
         f"{path.relative_to(folder.parent)}: this entry of raw table {folder.name} is {what}; put the file "
         "itself there, or move it out of the raw zone"
     )
+
+
+def _format(name: str) -> FileFormat:
+    return next(found for suffix, found in _FORMATS.items() if name.endswith(suffix))
 
 
 def _is_hidden(name: str) -> bool:

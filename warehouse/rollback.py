@@ -95,7 +95,9 @@ def _chosen(warehouse: Warehouse, found: Sequence[Kept], run_id: str | None) -> 
     else:
         earlier = list(found[current + 1 :])
     if not earlier:
-        raise RollbackError(f"No earlier publication is kept to go back to; kept are {told}.")
+        raise RollbackError(
+            f"No earlier publication is kept to go back to; kept are {told}; an erasure removes earlier ones."
+        )
     return earlier[0].edition
 
 

@@ -75,6 +75,21 @@ class CheckCount:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """A table that a night has read or written.
+
+    Attributes:
+        name: Schema and name, e.g. `raw.orders`.
+        row_count: Rows in it.
+        columns: Name to type; empty where they do not stand in the file.
+    """
+
+    name: str
+    row_count: int
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class PublishedRun:
     """The night that readers see.
 
@@ -167,6 +182,38 @@ _FACT_QUERIES: Mapping[str, str] = {
         group by channel order by interactions desc, channel
     """,
 }
+
+
+def datasets_read(file: Path, run_id: str) -> list[Dataset]:
+    """Return the raw tables of which a night has found any file."""
+    query = """
+        select 'raw.' || table_name, row_count
+        from audit.source_loads
+        where run_id = ? and file_count > 0
+        order by table_name
+    """
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return [Dataset(name, rows, {}) for name, rows in connection.execute(query, [run_id]).fetchall()]
+
+
+def datasets_published(file: Path, run_id: str) -> list[Dataset]:
+    """Return the tables that a night has built for readers, with their columns."""
+    query = """
+        select
+            built.layer || '.' || built.model_name,
+            built.row_count,
+            list(columns.column_name order by columns.column_index),
+            list(columns.data_type order by columns.column_index)
+        from audit.model_runs as built
+        inner join duckdb_columns() as columns
+            on built.layer = columns.schema_name and built.model_name = columns.table_name
+        where built.run_id = ? and columns.database_name = current_database()
+        group by all
+        order by 1
+    """
+    with duckdb.connect(str(file), read_only=True) as connection:
+        rows = connection.execute(query, [run_id]).fetchall()
+    return [Dataset(name, count, dict(zip(names, types, strict=True))) for name, count, names, types in rows]
 
 
 def count_rows(tables: Mapping[str, TableName]) -> dict[str, int]:

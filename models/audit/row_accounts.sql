@@ -188,6 +188,14 @@ with
         select
             'staging' as layer,
             source_table,
+            'excluded' as outcome,
+            'erased' as reason,
+            rows_erased as row_count
+        from staged
+        union all
+        select
+            'staging' as layer,
+            source_table,
             'quarantined' as outcome,
             reason,
             row_count

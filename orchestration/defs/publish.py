@@ -9,10 +9,11 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import dbt
+from orchestration import dbt, lineage
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from orchestration.settings import Settings, from_environment
 from orchestration.snapshot_dates import ONE_RUN, partitions
+from warehouse import audit
 from warehouse.night import utc_now
 from warehouse.publication import Edition, editions, publish
 from warehouse.snapshot_changes import UnreadablePublicationError
@@ -70,16 +71,20 @@ def published_asset() -> dg.AssetsDefinition:
             night.require(_STEPS_BEFORE)
             night.begin()
             _record_snapshot_changes(context, night)
+            _record_column_lineage(context, night)
             edition = Edition(night.night.run_id, night.night.as_of, _moment(night))
             # Before the copy: readers shall find the run that they are looking at.
             night.succeed(edition.published_at)
+            night.carry_out_erasures(edition.published_at)
             publication = publish(
                 night.warehouse.marts_file,
                 night.warehouse.published,
                 night.warehouse.kept,
                 edition,
-                keep=night.settings.keep_publications,
+                # earlier publications still know who is erased tonight
+                keep=1 if night.register.pending else night.settings.keep_publications,
             )
+            night.close_erasures(edition.published_at)
             night.mark_published()
         megabytes = publication.size_bytes / 1_000_000
         context.log.info(f"{publication.path} ({megabytes:,.1f} MB) in {publication.seconds:.2f} s")
@@ -114,6 +119,15 @@ def _record_snapshot_changes(context: dg.AssetExecutionContext, night: NightReso
         return
     for model, customers in changes.items():
         context.log.info(f"{model}: closed snapshots of {customers:,} customers have changed")
+
+
+def _record_column_lineage(context: dg.AssetExecutionContext, night: NightResource) -> None:
+    """Give readers the column lineage of the code that built what they see."""
+    found = lineage.project_lineage()
+    for model, reason in found.failures.items():
+        context.log.warning(f"no column lineage of {model}: {reason}")
+    if audit.record_column_lineage(night.warehouse.marts_file, found.version, found.rows):
+        context.log.info("column lineage of this version of the code recorded")
 
 
 def _everything_readers_see() -> list[dg.AssetKey]:

@@ -116,8 +116,11 @@ def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[d
     key = settings.private_hash_key()
     night.begin()
     night.mark_reread(zone.reread_tables)
-    raw_zone.open_views(night.warehouse.staging_file, zone, key, basis.number)
-    loads = {files.table.name: _source_load(files) for files in zone.tables}
+    raw_zone.open_views(night.warehouse.staging_file, zone, key, basis.number, night.register.tombstones)
+    loads = {
+        files.table.name: _source_load(files, is_reread=files.table.name in night.reread_tables)
+        for files in zone.tables
+    }
     audit.record_source_loads(night.warehouse.marts_file, night.night.run_id, loads.values())
     _tell(context, zone, loads)
     for asset_key in sorted(context.selected_asset_keys):
@@ -126,15 +129,15 @@ def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[d
         yield dg.MaterializeResult(asset_key=asset_key, metadata=metadata)
 
 
-def _source_load(files: raw_zone.TableFiles) -> audit.SourceLoad:
+def _source_load(files: raw_zone.TableFiles, *, is_reread: bool) -> audit.SourceLoad:
     return audit.SourceLoad(
         table_name=files.table.name,
         file_count=len(files.files),
         size_bytes=sum(file.path.stat().st_size for file in files.files),
         row_count=files.rows,
-        files_read=len(files.files if files.is_reread else files.arrived),
-        rows_read=files.rows if files.is_reread else files.arrived_rows,
-        is_reread=files.is_reread,
+        files_read=len(files.files if is_reread else files.arrived),
+        rows_read=files.rows if is_reread else files.arrived_rows,
+        is_reread=is_reread,
         last_loaded_at=files.last_loaded_at,
         extra_columns=", ".join(files.extra_columns),
     )
@@ -148,7 +151,11 @@ def _tell(
             context.log.info(
                 f"{load.table_name:<44}{load.rows_read:>14,} rows, {load.files_read:,} files"
                 + (f" of {load.file_count:,}" if load.files_read != load.file_count else "")
-                + (", read again: a file changed or went away" if load.is_reread else "")
+                + (
+                    ", read again: a file changed or went away, or somebody is erased"
+                    if load.is_reread
+                    else ""
+                )
             )
         if load.extra_columns:
             context.log.warning(

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
-from orchestration import dbt
+from orchestration import dbt, lineage
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from orchestration.snapshot_dates import ONE_RUN
 from warehouse import audit
@@ -91,6 +91,7 @@ def _build(
                 basis=night.night.basis,
                 restated_models=night.restatement.models,
                 reread_tables=night.reread_tables,
+                has_tombstones=bool(night.register.tombstones),
             ),
             target=night.warehouse.dbt_target,
         ),
@@ -223,8 +224,24 @@ def _events(
             metadata: dict[str, Any] = {"seconds": result.seconds}
             if result.unique_id in rows:
                 metadata["dagster/row_count"] = rows[result.unique_id]
+            columns = _column_lineage(manifest["nodes"][result.unique_id])
+            if columns is not None:
+                metadata["dagster/column_lineage"] = columns
             key = dg.AssetKey([dbt.layer_of(manifest["nodes"][result.unique_id]), result.name])
             yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+
+def _column_lineage(node: Mapping[str, Any]) -> dg.TableColumnLineage | None:
+    """Return which columns of other assets a model's columns are made of; Dagster shows it as a graph."""
+    parents = lineage.project_lineage().parents((node["schema"], node["alias"]))
+    deps = {
+        column: [
+            dg.TableColumnDep(dg.AssetKey([origin.schema, origin.table]), origin.column)
+            for origin in sorted(origins)
+        ]
+        for column, origins in parents.items()
+    }
+    return dg.TableColumnLineage(deps) if deps else None
 
 
 def _describe(night: NightResource, manifest: Mapping[str, Any], result: dbt.NodeResult) -> str:
@@ -247,6 +264,8 @@ def _tested(manifest: Mapping[str, Any], unique_id: str) -> str:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the steps that have anything to build."""
+    # read off here, when the code is loaded, so that no night waits for it
+    lineage.project_lineage()
     layers = {dbt.layer_of(node) for node in _models(dbt.project().manifest)}
     return dg.Definitions(
         assets=[layer_assets(step) for step, members in dbt.STEPS.items() if layers.intersection(members)]

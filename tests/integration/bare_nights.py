@@ -23,7 +23,7 @@ from nights import PROJECT
 
 from orchestration import dbt
 from orchestration.settings import Settings
-from warehouse import audit, raw_zone, state
+from warehouse import audit, erasures, raw_zone, state
 from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Night, Warehouse, utc_now
@@ -150,7 +150,8 @@ class BareWarehouse:
         ledger = read_ledger(self.place.staging_file) if basis.last_number else None
         zone = raw_zone.inspect(self.raw, _contract(), {}, ledger, basis.number, basis.last_number)
         audit.begin(self.place.marts_file, night)
-        raw_zone.open_views(self.place.staging_file, zone, HASH_KEY, basis.number)
+        register = erasures.read(self.place.erasures, HASH_KEY)
+        raw_zone.open_views(self.place.staging_file, zone, HASH_KEY, basis.number, register.tombstones)
         arguments = dbt.build_arguments(
             select=[selector for layer in _LAYERS for selector in dbt.selection(layer)],
             variables=dbt.variables(
@@ -160,7 +161,8 @@ class BareWarehouse:
                 reporting_currency=self.settings.reporting_currency,
                 source_time_zones={},
                 basis=basis,
-                reread_tables=zone.reread_tables,
+                reread_tables=(*zone.reread_tables, *(register.pending_tables if basis.last_number else ())),
+                has_tombstones=bool(register.tombstones),
             ),
             target=self.place.dbt_target,
         )

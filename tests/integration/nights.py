@@ -17,6 +17,12 @@ def copy_project(target: Path) -> Path:
     unneeded = shutil.ignore_patterns(".*", "target", "logs", "tests", "__pycache__", "*.egg-info")
     shutil.copytree(PROJECT, target, ignore=unneeded)
     shutil.copytree(PROJECT / "tests" / "dbt", target / "tests" / "dbt")
+    # good until a model of the copy is changed, and seconds of work
+    lineage = PROJECT / "target" / "orchestration" / "lineage.json"
+    if lineage.is_file():
+        kept = target / "target" / "orchestration"
+        kept.mkdir(parents=True)
+        shutil.copy(lineage, kept)
     return target
 
 

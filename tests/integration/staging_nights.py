@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from light_dbt import light_manifest, lightened
 from nights import PROJECT
 
 from orchestration import dbt
@@ -130,7 +131,8 @@ class StagingNights:
             target=self._place.dbt_target,
         )
         arguments += [] if is_tested else ["--exclude-resource-type", "test"]
-        results = dbt.build(arguments, dbt.project().load(), lambda *_: None)
+        with lightened():
+            results = dbt.build(arguments, light_manifest(), lambda *_: None)
         failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]
         assert not failures, "\n".join(failures)
         return {result.name: result.status for result in results}

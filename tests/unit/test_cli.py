@@ -37,7 +37,18 @@ def test_help_comes_at_once():
     shown = run("--help")
     assert time.monotonic() - begun < 1.5
     assert shown.returncode == 0
-    for command in ("nightly", "status", "rollback", "land", "sample", "serve", "home", "docs"):
+    for command in (
+        "nightly",
+        "status",
+        "report",
+        "trace",
+        "rollback",
+        "land",
+        "sample",
+        "serve",
+        "home",
+        "docs",
+    ):
         assert command in shown.stdout
 
 
@@ -196,6 +207,7 @@ def test_the_variables_of_a_night_are_exactly_these():
         basis=Basis(8, 7, date(2024, 1, 30), datetime(2024, 1, 31), "on the night before"),
         restated_models=("fct_visits",),
         reread_tables=("orders",),
+        has_tombstones=True,
     )
     assert json.loads(json.dumps(variables)) == {
         "night_number": 8,
@@ -204,6 +216,7 @@ def test_the_variables_of_a_night_are_exactly_these():
         "known_until": "2024-01-31 00:00:00",
         "restated_models": ["fct_visits"],
         "reread_tables": ["orders"],
+        "has_tombstones": True,
         "run_id": "r",
         "as_of": "2024-01-31",
         "business_time_zone": "UTC",
@@ -228,6 +241,28 @@ def test_a_backfill_that_ends_before_it_begins_is_refused(tmp_path: Path):
     refused = run("backfill", "--from", "2024-02-01", "--to", "2024-01-01", "--warehouse", tmp_path)
     assert refused.returncode == 2
     assert refused.stderr == "engagement: --to 2024-01-01 lies before --from 2024-02-01.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_status", "message"),
+    [
+        (("erase",), 2, "Name a person with --identifier, or take all with --requested."),
+        (("erase", "--requested", "--identifier", "email=a@b.c"), 2, "Name a person with --identifier"),
+        (("erase", "--identifier", "mail=a@b.c"), 2, "KIND is one of customer_ref"),
+        (("erase", "--identifier", "email=a@b.c"), 1, "Nothing is built in"),
+        (("export-person", "--out", "person.json"), 2, "Name a person with --identifier."),
+        (("export-person", "--out", "x.json", "--identifier", "email=a@b.c"), 1, "Nothing is built in"),
+    ],
+)
+def test_a_person_who_cannot_be_looked_up_is_refused(
+    tmp_path: Path, arguments: tuple[str, ...], exit_status: int, message: str
+):
+    refused = run(*arguments, "--warehouse", tmp_path)
+    assert refused.returncode == exit_status
+    assert refused.stderr.startswith("engagement: ")
+    assert (message in refused.stderr, refused.stderr.count("\n")) == (True, 1)
+    assert "a@b.c" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_each_step_selects_its_own_folder_and_seeds_go_with_staging():

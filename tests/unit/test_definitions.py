@@ -14,7 +14,17 @@ from orchestration.defs.schedules import NIGHTLY
 from orchestration.defs.warehouse import layer_assets
 from orchestration.settings import PROJECT_ROOT, Settings
 
-ORDER = ["raw", "gate_raw", "staging", "gate_staging", "intermediate", "marts", "gate_marts", "published"]
+ORDER = [
+    "raw",
+    "gate_raw",
+    "staging",
+    "gate_staging",
+    "intermediate",
+    "marts",
+    "gate_marts",
+    "published",
+    "report",
+]
 
 
 @pytest.fixture(scope="module")

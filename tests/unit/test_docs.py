@@ -1,10 +1,12 @@
 """The documentation keeps up with what it documents."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from orchestration import dbt
 from warehouse import audit
 from warehouse.contract import read_contract
 
@@ -42,3 +44,18 @@ def test_tables_that_the_pages_name_exist():
     }
     assert len(named) > 10
     assert named - models - written_by_python == set()
+
+
+def test_the_page_of_metrics_names_those_that_there_are():
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"`([a-z][a-z0-9_]+)`", page.split("## What there is")[1].split("## How they add up")[0])
+    )
+    metrics = {metric["name"]: metric["type"] for metric in json.loads(dbt.semantic_manifest())["metrics"]}
+    entities = {"customer", "channel", "interaction_type", "campaign"}
+    assert named - entities - metrics.keys() == set()
+    windows = re.compile(r"(monthly|quarterly|yearly)_")
+    made = {
+        name for name, kind in metrics.items() if kind in ("ratio", "derived") and not windows.match(name)
+    }
+    assert made - named == set()

@@ -28,6 +28,8 @@ def test_every_setting_survives_the_way_through_the_environment(tmp_path: Path):
         schedule="*/5 * * * *",
         lock_wait_seconds=1.5,
         keep_publications=7,
+        is_production=True,
+        report=False,
         dagster_home=tmp_path / "home",
         alert_webhook="https://hooks.example.org/services/x",
         alert_smtp="smtps://mail.example.org:465",
@@ -68,6 +70,9 @@ def test_other_programs_variables_are_left_alone():
         ("ENGAGEMENT_ALERT_SMTP", "smtp://mail.example.org", "need ENGAGEMENT_ALERT_MAIL_FROM, too"),
         ("ENGAGEMENT_ALERT_MAIL_TO", "oncall@example.org", "need ENGAGEMENT_ALERT_SMTP, too"),
         ("ENGAGEMENT_ALERT_SMTP_USER", "me", "set both or none"),
+        ("ENGAGEMENT_PRODUCTION", "perhaps", "true or false"),
+        ("ENGAGEMENT_PRODUCTION", "true", "ENGAGEMENT_HASH_KEY is not set"),
+        ("ENGAGEMENT_REPORT", "perhaps", "true or false"),
     ],
 )
 def test_what_is_not_understood_is_an_error_that_says_what_to_do(name: str, value: str, message: str):

@@ -175,6 +175,7 @@ with
             population,
             acquisition_channel,
             cast(days_since_first as bigint) as days_since_first,
+            {{ as_of() }} as snapshot_date,
             customers,
             at_risk as at_risk_customers,
             lapsed as lapsed_customers,

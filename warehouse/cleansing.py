@@ -1,0 +1,117 @@
+"""What an erasing night does to its files before it is published: nothing of the erased person stays in them.
+
+The rows are gone by then, in SQL. What is left are logs of what rows said before, texts of errors that may
+quote a value, names in the audit, and bytes in freed blocks: a database file keeps those until it is written
+anew. What does NOT belong here: who was erased (`warehouse.erasures`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from warehouse.erasures import CUSTOMER_ID
+from warehouse.night import Warehouse
+from warehouse.quoting import identifier, literal
+
+# Tables that say what rows said before tonight; a published night needs none of them (macros/night.sql).
+_LOGS = "\\_\\_changes$"
+_SCRATCH_SCHEMA = "tonight"
+_REWRITTEN = ".rewritten"
+
+
+def cleanse(warehouse: Warehouse, tombstones: Sequence[str], hash_key: str) -> None:
+    """Rid the build files of what is left of erased persons. Doing it again changes nothing.
+
+    Call it with the writer's lock held, when the night has passed its last gate and nothing is published yet.
+
+    Args:
+        warehouse: The warehouse; nobody has its build files open.
+        tombstones: Tombstones of the erased persons.
+        hash_key: The warehouse's private key.
+
+    Raises:
+        OSError: The disk is full or a folder cannot be written.
+    """
+    _empty_logs(warehouse.staging_file)
+    _silence_audit(warehouse.marts_file, tombstones, hash_key)
+    for file in (warehouse.staging_file, warehouse.marts_file):
+        rewrite(file)
+    warehouse.error_log.unlink(missing_ok=True)
+    for spilled in warehouse.spill.glob("*"):
+        spilled.unlink(missing_ok=True)
+
+
+def rewrite(file: Path) -> None:
+    """Write a database file anew, so that it holds no bytes of what was deleted."""
+    fresh = file.with_name(file.name + _REWRITTEN)
+    for leftover in (fresh, fresh.with_name(fresh.name + ".wal")):
+        leftover.unlink(missing_ok=True)
+    # without a log beside it: one would be replayed onto the new file
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("force checkpoint")
+    try:
+        with duckdb.connect() as connection:
+            connection.execute("set preserve_insertion_order = false")
+            connection.execute(f"attach {literal(file)} as old (read_only)")
+            connection.execute(f"attach {literal(fresh)} as new")
+            connection.execute("copy from database old to new")
+            connection.execute("force checkpoint new")
+        fresh.chmod(file.stat().st_mode & 0o777)
+        _flush(fresh)
+        fresh.replace(file)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    _flush(file.parent)
+
+
+def _empty_logs(file: Path) -> None:
+    with duckdb.connect(str(file)) as connection:
+        connection.begin()
+        for schema, table in connection.execute(
+            "select schema_name, table_name from duckdb_tables()"
+            " where database_name = current_database() and regexp_matches(table_name, ?)",
+            [_LOGS],
+        ).fetchall():
+            # with the database first: DuckDB calls `staging.x` ambiguous in a file staging.duckdb
+            name = ".".join(map(identifier, (file.stem, schema, table)))
+            connection.execute(f"delete from {name}")  # noqa: S608 - quoted
+        scratch = f"{identifier(file.stem)}.{_SCRATCH_SCHEMA}"
+        connection.execute(f"drop schema if exists {scratch} cascade")
+        connection.execute(f"create schema {scratch}")
+        connection.commit()
+
+
+def _silence_audit(file: Path, tombstones: Sequence[str], hash_key: str) -> None:
+    """Take out of the audit who changed in closed snapshots, and what errors may have quoted."""
+    with duckdb.connect(str(file)) as connection:
+        connection.begin()
+        connection.execute(
+            "update audit.snapshot_changes set customer_id = null"
+            " where list_contains($tombstones, sha256($key || 'erased:' || $kind || ':' || customer_id))",
+            {"tombstones": list(tombstones), "key": hash_key, "kind": CUSTOMER_ID},
+        )
+        for table, column, condition in (
+            ("runs", "failure", "failure is not null"),
+            ("model_runs", "message", "status = 'error'"),
+            ("check_results", "observed", "not is_success"),
+            ("check_results", "exception", "exception is not null"),
+        ):
+            connection.execute(
+                f"update audit.{table} set {column} = 'withheld: somebody was erased since'"  # noqa: S608 - ours
+                f" where {condition}"
+            )
+        connection.commit()
+
+
+def _flush(path: Path) -> None:
+    """Have the disk itself hold a file's, or a folder's, content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

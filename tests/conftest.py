@@ -11,7 +11,7 @@ import pytest
 
 _DEALT_BY_TEST = frozenset({"test_equivalence", "test_equivalence_cases"})
 # Minutes each; their order is that of their length.
-_LONGEST = ("test_equivalence", "test_weekly_grocer", "test_killed_nights", "test_changed_seed")
+_LONGEST = ("test_equivalence", "test_weekly_grocer", "test_faults", "test_changed_seed")
 
 
 def _turn(item: pytest.Item) -> int:

@@ -1,23 +1,28 @@
 """What happens to nights from outside: readers keep the last good publication, and the next night mends all.
 
-The faults befall one warehouse one after another, with nothing put right in between but their causes; kills
-have a test of their own (`test_killed_nights.py`), and so have two nights at once (`test_concurrency.py`).
+Kills (kill -9) befall nights at any time; other faults befall one warehouse one after another, with nothing
+put right in between but their causes. Two nights at once have a test of their own (`test_concurrency.py`).
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import duckdb
 import pytest
-from differences import assert_same
-from faults import Company, Ended, can_mount, small_disk
-from nights import PROJECT
+from differences import assert_same, differences
+from faults import AS_OF, Company, Ended, can_mount, small_disk
+from nights import PROJECT, night_command
 
 from loaders.sample import generate
 from warehouse import lock
@@ -27,6 +32,74 @@ from warehouse.publication import editions
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 MEGABYTE = 1_000_000
+# as many as somebody has the time for: FAULT_KILLS=100 takes about half of a night's time each
+KILLS = int(os.environ.get("FAULT_KILLS", "5"))
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What nothing has happened to.
+
+    Attributes:
+        before: The raw zone with what has arrived since, and the warehouse of the night before that.
+        after: The same after another night.
+        seconds: How long that night took.
+    """
+
+    before: Company
+    after: Company
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    sample_raw: Path, sample_warehouse: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    after = Company(sample_raw, sample_warehouse).copy_to(folder)
+    # other rows of the same time
+    generate(12, 60, 8, folder / "more")
+    for file in (folder / "more").glob("[!_]*/*.*"):
+        shutil.copy(file, after.raw / file.parent.name / f"more-{file.name}")
+    begun = time.monotonic()
+    assert start(after).wait() == 0
+    seconds = time.monotonic() - begun
+    before = Company(after.raw, sample_warehouse)
+    assert differences(before.published, after.published)
+    return Undisturbed(before, after, seconds)
+
+
+def start(company: Company) -> subprocess.Popen[bytes]:
+    """Start a night in a process group of its own, as a scheduler would."""
+    return subprocess.Popen(
+        night_command(company.raw, company.warehouse, AS_OF, "UTC"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def test_killed_at_random_times_and_run_to_the_end(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    company = undisturbed.before.copy_to(tmp_path)
+    before = company.published.read_bytes()
+    # one in every part of the night, as many parts as kills, the start of the program included
+    chance = Random(4)
+    for part in range(KILLS):
+        night = start(company)
+        try:
+            night.wait(undisturbed.seconds * (part + chance.random()) / (KILLS + 1))
+        except subprocess.TimeoutExpired:
+            os.killpg(night.pid, signal.SIGKILL)
+        assert night.wait() == -signal.SIGKILL
+        assert company.published.read_bytes() == before, "readers see the last published night"
+    assert start(company).wait() == 0
+    assert_same(undisturbed.after.published, company.published)
+    assert but_publications(company.files()) == but_publications(undisturbed.after.files())
+
+
+def but_publications(files: set[str]) -> set[str]:
+    """The files of a warehouse whose names do not tell a time."""
+    return {file for file in files if not file.startswith("publications/")}
 
 
 @dataclass(frozen=True)
@@ -48,32 +121,23 @@ class Befallen:
 
 @dataclass(frozen=True)
 class History:
-    """A warehouse with a hard life, and the same nights undisturbed.
+    """A warehouse with a hard life.
 
     Attributes:
         company: The warehouse, after its last night.
-        undisturbed: The other one.
         nights: Fault to what was left of its night.
         last: The night after all of them.
     """
 
     company: Company
-    undisturbed: Company
     nights: Mapping[str, Befallen]
     last: Ended
 
 
 @pytest.fixture(scope="module")
-def history(
-    sample_raw: Path, sample_warehouse: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[History]:
-    folder = tmp_path_factory.mktemp("faults")
-    undisturbed = Company(sample_raw, sample_warehouse).copy_to(folder / "undisturbed")
-    generate(12, 60, 8, folder / "more")
-    for file in (folder / "more").glob("[!_]*/*.*"):
-        shutil.copy(file, undisturbed.raw / file.parent.name / f"more-{file.name}")
-    with small_disk(folder / "disk") as disk:
-        company = undisturbed.copy_to(disk.folder)
+def history(undisturbed: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    with small_disk(tmp_path_factory.mktemp("faults") / "disk") as disk:
+        company = undisturbed.before.copy_to(disk.folder)
         before = company.published.read_bytes()
         nights: dict[str, Befallen] = {}
 
@@ -94,8 +158,7 @@ def history(
         company.published.with_name(f"{company.published.name}.1.publishing").write_bytes(b"half a copy")
         damage_blocks(company.published)
         last = company.night(before=set_clock_back)
-        assert undisturbed.night().status == 0
-        yield History(company, undisturbed, nights, last)
+        yield History(company, nights, last)
 
 
 def before_dbt(act: Callable[[], object]) -> None:
@@ -155,17 +218,19 @@ def test_no_lock_copy_or_spilled_file_is_left(history: History) -> None:
     for night in history.nights.values():
         # the engine keeps a log that it could not bring into its file for want of room
         logs = {file for file in night.files if file.startswith("build/") and file.endswith(".wal")}
-        assert {file for file in night.files if not file.startswith("publications/")} - logs == expected
+        assert but_publications(night.files) - logs == expected
     after = history.company.files()
-    assert {file for file in after if not file.startswith("publications/")} == expected
+    assert but_publications(after) == expected
     assert len(after) == len(expected) + 2, "two publications"
     assert lock.running(history.company.warehouse / "night.lock") is None
 
 
-def test_the_next_night_leaves_what_an_undisturbed_one_leaves(history: History) -> None:
+def test_the_next_night_leaves_what_an_undisturbed_one_leaves(
+    history: History, undisturbed: Undisturbed
+) -> None:
     assert history.last.status == 0, history.last.said[-3_000:]
     assert "changes of closed snapshots cannot be told" in history.last.said
-    assert_same(history.undisturbed.published, history.company.published)
+    assert_same(undisturbed.after.published, history.company.published)
 
 
 def test_too_little_memory_is_said_with_the_name_of_the_setting(history: History) -> None:

@@ -28,6 +28,7 @@ def test_readers_find_the_lineage_of_every_column_they_see(sample_warehouse: Pat
             ("customer_engagement", "journey_stage"),
             ("fct_customer_journey", "journey_stage"),
             ("fct_customer_survival", "population"),
+            ("fct_customer_survival", "snapshot_date"),
             ("fct_engagement_outcomes", "feature"),
             ("fct_engagement_outcomes", "outcome"),
             ("fct_engagement_outcomes", "segmentation"),

@@ -346,7 +346,8 @@
 {%- endmacro %}
 
 {#- Incremental strategy `rekeyed`: every key (meta.rekeyed, a list of columns) that the model's SQL returns gives way to
-    the rows returned for it; rows with `is_gone` only clear their key. -#}
+    the rows returned for it; rows with `is_gone` only clear their key. A model whose readers shall not see such rows
+    names in meta.cleared_by the one that holds the keys that give way (with a ref of its own in the SQL). -#}
 {% macro get_incremental_rekeyed_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
     {%- set temporary = arg_dict["temp_relation"] -%}
@@ -354,13 +355,21 @@
         arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
     ) -%}
     {%- set keys = config.get("meta")["rekeyed"] | join(", ") -%}
+    {%- set cleared_by = config.get("meta").get("cleared_by") -%}
+    {%- set cleared = night_relation(cleared_by) if cleared_by else temporary -%}
     {{
         rows_deleted(
             target,
-            "(" ~ keys ~ ") in (select distinct " ~ keys ~ " from " ~ temporary ~ ")",
+            "(" ~ keys ~ ") in (select distinct " ~ keys ~ " from " ~ cleared ~ ")",
         )
     }}
-    {{ rows_inserted(target, columns, temporary ~ " where not is_gone") }}
+    {{
+        rows_inserted(
+            target,
+            columns,
+            temporary if cleared_by else temporary ~ " where not is_gone",
+        )
+    }}
 {%- endmacro %}
 
 {#- Incremental strategy `recorded`, for what an audit table tells of every run: what the run wrote before gives way,

@@ -69,6 +69,55 @@ asof join
     on order_returns.currency = exchange_rates.currency
     and on_day(order_returns.occurred_at) >= exchange_rates.rate_on;
 
+-- a purchase that the shop has on record counts there, and what the tracker saw of it does not; of one order number
+-- the tracker counts once, and a purchase without a number is the order that the same person placed close to it (the
+-- messaging tools of these data tell of no purchases)
+create table purchases_seen_better as
+with
+    placed as (
+        select order_id, key, channel, occurred_at, is_auto_renewal
+        from order_values
+        where key is not null and occurred_at < getvariable('known_until')
+    ),
+
+    tracked as (
+        select
+            source_key,
+            order_id,
+            coalesce('user_id:' || user_id, 'email:' || email, 'anonymous_id:' || anonymous_id) as key,
+            occurred_at
+        from web_events
+        where act_type = 'web_purchase' and not is_bot and occurred_at < getvariable('known_until')
+    ),
+
+    placed_by_person as (
+        select people.person, placed.*
+        from placed
+        inner join people on placed.key = people.key
+        where placed.channel in ('web', 'app') and not placed.is_auto_renewal
+    )
+
+select source_key
+from tracked
+semi join placed on tracked.order_id = placed.order_id
+union
+select source_key
+from tracked
+where order_id is not null
+qualify
+    row_number() over (
+        partition by order_id order by key is null, occurred_at, source_key
+    ) > 1
+union
+select tracked.source_key
+from tracked
+inner join people on tracked.key = people.key
+inner join placed_by_person on people.person = placed_by_person.person
+where
+    tracked.order_id is null
+    and abs(seconds(placed_by_person.occurred_at, tracked.occurred_at))
+    <= 60 * threshold('purchase_match_minutes');
+
 create table acts as
 with
     ticket_keys as (
@@ -119,7 +168,12 @@ with
             order_id,
             loaded_at
         from web_events
-        where not is_bot
+        where
+            not is_bot
+            and (
+                act_type <> 'web_purchase'
+                or source_key not in (select seen.source_key from purchases_seen_better as seen)
+            )
         union all by name
         select
             'message_events'::source as source,

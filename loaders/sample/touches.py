@@ -335,6 +335,8 @@ class _Rows:
                 "phone": people.phone(rng, person, by_phone),
                 "event_name": text(event, EVENTS),
                 "campaign_id": plan.campaign_ids(self._messages.campaign[message]),
+                # this messaging tool does not follow a customer into the shop
+                "order_id": text(np.full(len(at), -1), ("",)),
                 "is_machine": flag(np.where(machine, 1, np.where(event <= DELIVERED, -1, 0))),
                 "occurred_at": time(at),
                 "is_date_only": flag(channel == DIRECT_MAIL),

@@ -255,6 +255,7 @@ def make_web(
             "dst": visits.is_dst[visit],
             "midnight": (visits.is_planned & ~visits.is_dst)[visit],
             "no_consent": no_consent[visit],
+            "seen_by_shop": event == _CODE["purchase"],
         },
     )
     return frame, orders, devices

@@ -20,12 +20,12 @@ Values = dict[str, str]
 DAY: Final = timedelta(days=1)
 BOTS: Final = ("Mozilla/5.0", "Mozilla/5.0", "Mozilla/5.0", "Googlebot/2.1", "curl/8.0")
 WEB_EVENTS: Final = (
-    *("page_view", "product_view", "search", "add_to_cart", "checkout_started", "purchase", "login"),
-    *("form_submit", "share"),
+    *("page_view", "product_view", "search", "add_to_cart", "checkout_started", "purchase", "purchase"),
+    *("login", "form_submit", "share"),
 )
 MESSAGE_EVENTS: Final = (
     *("sent", "sent", "delivered", "delivered", "opened", "clicked", "bounced"),
-    *("replied", "unsubscribed", "complained"),
+    *("replied", "unsubscribed", "complained", "purchased", "purchased"),
 )
 SOCIAL_EVENTS: Final = ("follow", "unfollow", "like", "comment", "mention", "message", "message", "post")
 LOYALTY_EVENTS: Final = ("enrolled", "points_earned", "points_redeemed", "tier_changed", "left")
@@ -190,7 +190,7 @@ def _web_event(draw: Draw) -> Values:
         "engaged_seconds": draw.some(("0", "3.25", "10", "61.7")),
         "user_agent": draw.some(BOTS),
         "product_id": draw.some(("sku",), 0.3),
-        "order_id": draw.some(("o0", "o1"), 0.2),
+        "order_id": draw.key("o", 12) if draw.chance(0.5) else "",
     }
 
 
@@ -202,6 +202,7 @@ def _message_event(draw: Draw) -> Values:
         "event_name": draw.one(MESSAGE_EVENTS),
         "campaign_id": draw.some(("g0", "g1", "g2")),
         "is_machine": draw.some(("true", "false", "false"), 0.4),
+        "order_id": draw.key("o", 12) if draw.chance(0.5) else "",
     }
 
 

@@ -88,6 +88,14 @@ web_events w10 2024-03-11T00:10:00 anonymous_id=a4
 # what comes before what it belongs to
 order_returns r2 2024-03-05T12:00:00 order_id=o9 amount=2
 support_messages a3 2024-03-04T12:00:00 ticket_id=t3
+# Ada's purchases, as the tracker and the messaging tool see them: with an order, beside one, before one
+web_events p1 2024-03-02T11:59:58 user_id=u1 event_name=purchase order_id=o2
+message_events p2 2024-03-02T12:05:00 email=ada@x.org event_name=purchased order_id=o2
+web_events p3 2024-01-15T12:00:05 anonymous_id=a4 event_name=purchase
+web_events p4 2024-03-05T12:00:00 user_id=u1 event_name=purchase order_id=o77
+message_events p5 2024-03-05T11:00:00 email=bob@x.org event_name=purchased order_id=o77
+web_events p6 2024-02-10T12:00:00 user_id=u1 event_name=purchase
+web_events p7 2024-03-10T23:50:00 email=bob@x.org event_name=purchase
 # a row each of the other channels
 social_events s1 2024-03-06T12:00:00 network=x handle=ada event_name=mention customer_ref=ada
 reviews y1 2024-03-06T13:00:00 customer_ref=bob has_text=true
@@ -225,6 +233,34 @@ CASES = (
         "coupon_redemptions n1 2024-02-16T12:00:00 customer_ref=bob campaign_id=g1 order_id=o3",
     ),
     case("a redemption is deleted", "coupon_redemptions d1 is_deleted=true"),
+    # purchases that several sources see
+    case(
+        "orders come after others saw them, one of them a test",
+        "orders o77 2024-03-05T12:00:01 customer_ref=cyd is_test=true",
+        "orders n1 2024-02-10T12:10:00 customer_ref=ada",
+    ),
+    case(
+        "the better sighting is deleted, and the next one counts",
+        "orders o2 is_deleted=true",
+        "web_events p4 event_name=purchase is_deleted=true",
+    ),
+    case(
+        "a tracked purchase was another one, or none",
+        "web_events p4 2024-03-05T12:00:00 user_id=u1 event_name=purchase order_id=o3",
+        "web_events p1 2024-03-02T11:59:58 user_id=u1 event_name=login order_id=o2",
+    ),
+    case(
+        "a purchase without a number gets an owner, who has ordered; another source saw an old order",
+        "web_events n1 2024-03-01T12:00:00 anonymous_id=a4 user_id=u1",
+        "web_events n2 2024-02-16T12:00:09 anonymous_id=a7 event_name=purchase order_id=o3",
+    ),
+    case(
+        "orders of the next day that were seen before midnight",
+        "orders n1 2024-03-11T00:05:00 customer_ref=bob",
+        "orders n2 2024-03-11T00:00:01 customer_ref=cyd",
+        "web_events n3 2024-03-10T23:59:59 user_id=u1 event_name=purchase order_id=n2",
+        as_of=NEXT,
+    ),
     # money
     case("a late rate between two others", "exchange_rates 2024-03-02 2.5"),
     case("a corrected rate", "exchange_rates 2024-01-01 3.5"),

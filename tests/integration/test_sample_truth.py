@@ -182,12 +182,67 @@ def test_late_rows_are_there(database: duckdb.DuckDBPyConnection) -> None:
         where trait = 'late' and source_table in ('web_events', 'orders')
             and source_key not in (
                 select source_key from true_rows
-                where trait in ('bot', 'deleted', 'quarantined', 'test', 'no_consent', 'unidentified')
+                where trait in (
+                    'bot', 'deleted', 'quarantined', 'test', 'no_consent', 'unidentified', 'seen_by_shop'
+                )
             )
         """,
     )
     assert planted > 0
     assert found == planted
+
+
+def test_a_purchase_that_shop_and_tracker_saw_counts_once(database: duckdb.DuckDBPyConnection) -> None:
+    """The order counts; where the warehouse has no order that names somebody, what the tracker saw."""
+    database.execute(
+        """
+        create or replace table purchases as
+        select distinct
+            events.event_id,
+            events.order_id,
+            counted.order_id is not null as is_order_counted,
+            tracked.interaction_id is not null as is_tracked_counted,
+            evidence.counted_interaction_id = 'orders:' || events.order_id
+                and evidence.match_rule = 'same_order' as is_linked
+        from true_rows
+        join staging.staging.stg_web__events as events on true_rows.source_key = events.event_id
+        left join engagement.marts.fct_interactions as counted
+            on counted.source_table = 'orders' and counted.order_id = events.order_id
+        left join engagement.marts.fct_interactions as tracked
+            on tracked.source_table = 'web_events' and tracked.source_key = events.event_id
+        left join engagement.marts.fct_purchase_evidence as evidence
+            on evidence.source_table = 'web_events' and evidence.source_key = events.event_id
+        where true_rows.trait = 'seen_by_shop' and true_rows.source_table = 'web_events'
+        """
+    )
+    wrong = database.execute(
+        """
+        select * from purchases
+        where
+            is_order_counted is distinct from not is_tracked_counted
+            or is_order_counted is distinct from coalesce(is_linked, false)
+        """
+    ).fetchall()
+    assert wrong == []
+    planted, linked, evidence = _one(
+        database,
+        """
+        select count(*), count(*) filter (is_linked),
+            (select count(*) from engagement.marts.fct_purchase_evidence)
+        from purchases
+        """,
+    )
+    assert isinstance(planted, int)
+    assert isinstance(linked, int)
+    assert 0.9 * planted < linked == evidence
+    accounted = _one(
+        database,
+        """
+        select sum(row_count) from engagement.audit.row_accounts
+        where source_table = 'web_events' and reason = 'seen_by_a_better_source'
+        """,
+    )
+    assert accounted == (evidence,)
 
 
 def test_what_was_prompted_is_prompted(database: duckdb.DuckDBPyConnection) -> None:

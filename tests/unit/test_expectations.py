@@ -205,6 +205,11 @@ def good_marts(warehouse: Path) -> None:
             "occurred_on": day, "visit_id": f"orders:{order}", "prompt_status": "unprompted",
             "prompt_rule": "no_prompt", "revenue": 10, "source_table": "orders", "source_key": order,
         } for order, day in orders.items())),
+        *insertions("fct_purchase_evidence", {
+            "interaction_id": "web_events:w0", "source_table": "web_events", "source_key": "w0",
+            "order_id": "o0", "occurred_at": f"{days[0]} 12:00:01", "counted_interaction_id": "orders:o0",
+            "counted_source_table": "orders", "counted_source_key": "o0",
+        }),
         *insertions("fct_visits", *({
             "visit_id": f"orders:{order}", "started_at": f"{day} 12:00:00", "ended_at": f"{day} 12:00:00",
             "interactions": 1, "page_views": 0, "engaged_seconds": 0,
@@ -484,6 +489,11 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_interactions", "expect_the_business_day_within_a_day_of_the_time"),
         ("fct_interactions", "expect_revenue_of_orders_only_less_what_was_returned"),
         ("fct_interactions", "expect_prompts_only_where_something_prompted"),
+    ],
+    "update >fct_purchase_evidence set interaction_id = 'orders:o2', counted_source_key = 'o9', "
+    "counted_interaction_id = 'orders:o9'": [
+        ("fct_purchase_evidence", "expect_evidence_to_count_nowhere"),
+        ("fct_purchase_evidence", "expect_evidence_to_lead_to_what_counts"),
     ],
     "update >fct_touches set window_ends_at = '2024-01-01', answered_at = '2024-01-01', "
     "response_seconds = -1, answers = 1": [

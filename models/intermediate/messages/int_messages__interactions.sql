@@ -1,7 +1,8 @@
 {{ config(materialized="view") }}
--- What customers do with messages: opens, clicks, replies, unsubscribes, complaints.
--- Every one of them answers a message and so carries its prompt. Grain: one staged
--- event that is not a sending or a delivery.
+-- What customers do with messages: opens, clicks, replies, purchases, unsubscribes,
+-- complaints. Every one of them answers a message and so carries its prompt. A purchase
+-- that a better source tells of is excluded. Grain: one staged event that is not a
+-- sending or a delivery.
 with
 
     events as (
@@ -12,6 +13,12 @@ with
         select *
         from {{ ref("interaction_types") }}
         where source_table = 'message_events' and route <> 'touch'
+    ),
+
+    better_seen as (
+        select source_key
+        from {{ ref("int_purchases__matched") }}
+        where source_table = 'message_events' and not is_gone
     ),
 
     final as (
@@ -32,16 +39,22 @@ with
             cast(null as double) as engaged_seconds,
             cast(null as double) as sentiment,
             cast(null as decimal(18, 4)) as revenue,
-            cast(null as {{ dbt.type_string() }}) as order_id,
+            events.order_id,
             events.loaded_at,
             case
                 when types.route <> 'interaction'
                 then 'delivery_failure'
                 when coalesce(events.is_machine, false)
                 then 'machine'
+                when better_seen.source_key is not null
+                then 'seen_by_a_better_source'
             end as exclusion_reason
         from events
         inner join types on events.event_name = types.event_name
+        left join
+            better_seen
+            on case when events.event_name = 'purchased' then events.event_id end
+            = better_seen.source_key
     )
 
 select *

@@ -29,9 +29,11 @@
 {%- set coupon_campaigns = ref("int_orders__coupon_campaigns") %}
 {%- set rates = ref("stg_finance__exchange_rates") %}
 {%- set stays = ref("stg_stores__visits") %}
+{%- set sightings = ref("int_purchases__sightings") %}
 {%- set assignments = ref("int_identity__assignments") %}
 {#- read in a night only: dbt takes the order of models from a full build -#}
 {%- set _ = ref("thresholds") %}
+{%- set changed_numbers = changed_purchases(sightings) %}
 {%- if builds_on_last_night() %}
     with
 
@@ -213,9 +215,39 @@
             where orders.ordered_at < {{ known_until() }}
         ),
 
+        changed_purchases as ({{ changed_numbers }}),
+
+        -- another source tells something else of the same purchase, or an order may
+        -- come next to a purchase without a number
+        purchases as (
+            select sightings.identity_hash
+            from {{ sightings }} as sightings
+            semi join
+                changed_purchases on sightings.order_id = changed_purchases.order_id
+            where sightings.occurred_at < {{ known_until() }}
+            union
+            select identity_hash
+            from {{ sightings }}
+            where
+                order_id is null
+                and occurred_at < {{ known_until() }}
+                and occurred_at
+                >= {{
+                    add_seconds(
+                        known_until(),
+                        "-60 * " ~ threshold_literal("purchase_match_minutes"),
+                    )
+                }}
+        ),
+
         found as (
             select identity_hash, source_table, reason
             from changed_identities
+            where identity_hash is not null
+            union
+            select
+                identity_hash, 'purchases' as source_table, 'seen_elsewhere' as reason
+            from purchases
             where identity_hash is not null
             union
             select

@@ -1,51 +1,38 @@
 -- What a customer answered last, by metric: the NPS as given, on its scale of 0 to 10;
--- satisfaction and effort as a share of their scale, 1 being best. An answer on a scale
--- that is not known, or an NPS on another scale than its own, says nothing here. Grain:
--- customer with any answer. As long as the answers are few beside the interactions,
--- reading them all costs less than keeping them.
+-- satisfaction and effort as a share of their scale, 1 being best. An answer whose
+-- scale the source does not tell, or an NPS on another scale than its own, says nothing
+-- here. Grain: customer with any answer. As long as the answers are few beside the
+-- interactions, reading them all costs less than keeping them.
 with
 
     responses as (
-        select
-            *, {{ leading_identifier_key(["customer_ref", "email"]) }} as identity_key
-        from {{ ref("stg_surveys__responses") }}
-        where responded_at < {{ as_of_end() }}
-    ),
-
-    assignments as (
-        select identifier_key, customer_id from {{ ref("int_identity__assignments") }}
+        select * from {{ ref("int_surveys__responses") }} where customer_id is not null
     ),
 
     placed as (
         select
-            assignments.customer_id,
-            responses.response_id,
-            responses.metric,
-            responses.responded_at,
-            responses.score,
+            customer_id,
+            response_id,
+            metric,
+            responded_at,
+            responded_on,
             case
+                when metric = 'nps'
+                then nps_score
                 when
-                    responses.metric = 'nps'
-                    and coalesce(responses.scale_min, 0) = 0
-                    and coalesce(responses.scale_max, 10) = 10
-                    and responses.score >= 0
-                    and responses.score <= 10
-                then responses.score
-                when
-                    responses.metric in ('csat', 'ces')
-                    and responses.score >= responses.scale_min
-                    and responses.score <= responses.scale_max
-                    and responses.scale_max > responses.scale_min
+                    metric in ('csat', 'ces')
+                    and is_scale_stated
+                    and score between scale_min and scale_max
+                    and scale_max > scale_min
                 then
                     case
-                        when coalesce(responses.higher_is_better, true)
-                        then responses.score - responses.scale_min
-                        else responses.scale_max - responses.score
+                        when higher_is_better
+                        then score - scale_min
+                        else scale_max - score
                     end
-                    / (responses.scale_max - responses.scale_min)
+                    / (scale_max - scale_min)
             end as answer
         from responses
-        inner join assignments on responses.identity_key = assignments.identifier_key
     ),
 
     ranked as (
@@ -63,9 +50,7 @@ with
         select
             customer_id,
             max(case when metric = 'nps' then answer end) as latest_nps_score,
-            max(
-                case when metric = 'nps' then {{ business_day("responded_at") }} end
-            ) as latest_nps_on,
+            max(case when metric = 'nps' then responded_on end) as latest_nps_on,
             max(case when metric = 'csat' then answer end) as latest_csat_share,
             max(case when metric = 'ces' then answer end) as latest_ces_share
         from ranked

@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
 -- Responses with who gave them and on which scale: what a response does not say of its
 -- scale, seed survey_scales says. A response that names nobody is its own respondent.
+-- The one place that says what an answer is: latest answers and NPS are read from here.
 -- Grain: staged response known at the snapshot date.
 with
 
@@ -33,6 +34,19 @@ with
             coalesce(
                 responses.higher_is_better, scales.higher_is_better
             ) as higher_is_better,
+            responses.scale_min is not null
+            and responses.scale_max is not null as is_scale_stated,
+            -- the NPS is defined on one scale only
+            case
+                when
+                    responses.metric = 'nps'
+                    and coalesce(responses.scale_min, scales.scale_min)
+                    = scales.scale_min
+                    and coalesce(responses.scale_max, scales.scale_max)
+                    = scales.scale_max
+                    and responses.score between scales.scale_min and scales.scale_max
+                then cast(responses.score as double)
+            end as nps_score,
             responses.invited_at,
             responses.responded_at,
             {{ business_day("responses.responded_at") }} as responded_on

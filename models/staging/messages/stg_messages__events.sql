@@ -13,6 +13,7 @@ with
             phone,
             event_name,
             campaign_id,
+            order_id,
             is_machine,
             occurred_at,
             is_date_only,

@@ -33,6 +33,9 @@ def test_readers_find_the_lineage_of_every_column_they_see(sample_warehouse: Pat
             ("fct_engagement_outcomes", "outcome"),
             ("fct_engagement_outcomes", "segmentation"),
             ("fct_interactions", "source_table"),
+            ("fct_purchase_evidence", "counted_source_table"),
+            ("fct_purchase_evidence", "match_rule"),
+            ("fct_purchase_evidence", "source_table"),
             ("fct_survey_scores", "window_unit"),
             ("fct_touches", "source_table"),
         ]

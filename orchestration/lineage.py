@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,9 @@ _FOLDERS = ("models", "macros")
 _FILES = ("dbt_project.yml", "orchestration/lineage.py", "orchestration/statement_lineage.py")
 # Layers whose tables are published.
 _PUBLISHED = ("marts", "audit")
+_GROUND = ("raw", "seeds")
+# Small tables that a model keeps of its own rows (macros/versions.sql).
+_BESIDE = re.compile(r"__(deletions|changes)$")
 _META = "lineage"
 _WITHOUT_ORIGIN = frozenset({"constant", "count"})
 _EMPTY_PROFILE = """
@@ -128,6 +132,9 @@ class _Closure:
     def _found(self, origin: Origin) -> dict[Origin, _Way]:
         model = self._models.get((origin.schema, origin.table))
         if model is None:
+            beside = _BESIDE.sub("", origin.table)
+            if beside != origin.table:
+                return self.of_column(Origin(origin.schema, beside, origin.column))
             return {origin: _Way(DIRECT, frozenset())}
         found: dict[Origin, _Way] = {}
         for parent, kind in model.columns.get(origin.column, {}).items():
@@ -169,6 +176,12 @@ def unexplained(lineage: ProjectLineage, manifest: Mapping[str, Any]) -> list[st
         if table[0] not in _PUBLISHED or table not in lineage.models:
             continue
         columns = lineage.models[table].columns
+        for name in columns:
+            for leaf in walk.of_column(Origin(*table, name)):
+                if leaf.schema not in _GROUND:
+                    told.append(
+                        f"{table[1]}.{name} ends at {leaf.schema}.{leaf.table}, which is no raw table"
+                    )
         for name in node["columns"]:
             declared = (node["columns"][name].get("config") or {}).get("meta", {}).get(_META)
             has_origin = name in columns and bool(walk.of_column(Origin(*table, name)))

@@ -243,7 +243,8 @@ def test_a_wrong_number_is_told(
     column, wrong = planted
     with duckdb.connect(str(copy / "engagement.duckdb")) as published:
         published.execute(
-            f"update marts.{model} set {column} = {wrong} where customer_id = ? and is_current",
+            f"update marts.{model} set {column} = {wrong}"
+            " where customer_id = ? and snapshot_date = '2025-12-31'",
             [customers[0]],
         )
     shown = engagement("trace", model, "--customer", customers[0], "--warehouse", copy, "--raw", sample_raw)

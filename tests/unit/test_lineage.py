@@ -325,6 +325,11 @@ def _planted(columns: Mapping[str, Mapping[str, Any]], sql: str) -> tuple[dict[s
             ["planted.x has no origin and is not declared a constant or a count"],
         ),
         (
+            {"x": {}},
+            "select orders.order_id as x from other.orders",
+            ["planted.x ends at other.orders, which is no raw table"],
+        ),
+        (
             {"x": {"lineage": "constant"}},
             "select order_id as x from raw.orders",
             ["planted.x is declared a constant and has an origin"],

@@ -192,6 +192,9 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     land(nights.raw, "second", ARRIVED)
     night = nights.night(SECOND, is_tested=True)
     assert night.basis.last_number == 1
+    # what the night said of her before is in its logs until it is published
+    assert "staging.stg_orders__orders__changes" in erasing.still_held(nights.settings, held)
+    cleansing.cleanse(nights.place, erasures.read(nights.place.erasures, HASH_KEY).tombstones, HASH_KEY)
     return Erased(nights, held)
 
 

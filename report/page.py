@@ -101,6 +101,10 @@ def _section(connection: duckdb.DuckDBPyConnection, key: str) -> Section:
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
     """Hand out a file that takes the target's place once it is written, readable by owner and group."""
+    for left in target.parent.glob(f".{target.name}.*.writing"):
+        # of a report that was killed: another one that is being written has its process
+        if not Path(f"/proc/{left.suffixes[-2][1:]}").exists():
+            left.unlink(missing_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.writing")
     try:
         temporary.touch(mode=0o600)

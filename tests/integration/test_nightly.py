@@ -69,6 +69,7 @@ def test_a_night_publishes_marts_and_audit_and_nothing_else(sample_warehouse: Pa
         "engagement.duckdb",
         "hash.key",
         "night.lock",
+        "publications",
     ]
 
 

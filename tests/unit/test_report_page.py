@@ -147,6 +147,8 @@ def test_what_the_file_does_not_have_is_said_section_by_section(published: Path)
 def test_the_page_is_written_whole_and_not_for_everybody(published: Path, tmp_path: Path):
     out = tmp_path / "page.html"
     out.write_text("the page of yesterday")
+    # a process that is no more was killed while it wrote
+    (tmp_path / ".page.html.99999999.writing").write_text("half a")
     reported = run("--warehouse", published.parent, "--out", out)
     assert (reported.returncode, reported.stderr) == (0, "")
     assert out.read_text(encoding="utf-8").endswith("</html>\n")

@@ -19,8 +19,12 @@ from warehouse.quoting import identifier, literal
 
 # Tables that say what rows said before tonight; a published night needs none of them (macros/night.sql).
 _LOGS = "\\_\\_changes$"
+# Tables that say whom tonight's arrivals concern: the erased, too.
+_CONCERNED = "^int_night\\_\\_"
 _SCRATCH_SCHEMA = "tonight"
 _REWRITTEN = ".rewritten"
+# Whether a published id is that of an erased person; see warehouse.erasures.tombstone.
+_IS_ERASED = "list_contains($tombstones, sha256($key || 'erased:' || $kind || ':' || customer_id))"
 
 
 def cleanse(warehouse: Warehouse, tombstones: Sequence[str], hash_key: str) -> None:
@@ -36,7 +40,7 @@ def cleanse(warehouse: Warehouse, tombstones: Sequence[str], hash_key: str) -> N
     Raises:
         OSError: The disk is full or a folder cannot be written.
     """
-    _empty_logs(warehouse.staging_file)
+    _empty_logs(warehouse.staging_file, tombstones, hash_key)
     _silence_audit(warehouse.marts_file, tombstones, hash_key)
     for file in (warehouse.staging_file, warehouse.marts_file):
         rewrite(file)
@@ -69,20 +73,31 @@ def rewrite(file: Path) -> None:
     _flush(file.parent)
 
 
-def _empty_logs(file: Path) -> None:
+def _empty_logs(file: Path, tombstones: Sequence[str], hash_key: str) -> None:
+    """Forget what rows said before tonight, and that the erased were among those whom it concerned."""
     with duckdb.connect(str(file)) as connection:
         connection.begin()
-        for schema, table in connection.execute(
-            "select schema_name, table_name from duckdb_tables()"
-            " where database_name = current_database() and regexp_matches(table_name, ?)",
-            [_LOGS],
+        # with the database first: DuckDB calls `staging.x` ambiguous in a file staging.duckdb
+        database = identifier(file.stem)
+        for schema, table, is_log in connection.execute(
+            """
+            select distinct schema_name, table_name, regexp_matches(table_name, $logs)
+            from duckdb_tables()
+            inner join duckdb_columns() using (database_name, schema_name, table_name)
+            where database_name = current_database() and (
+                regexp_matches(table_name, $logs)
+                or (regexp_matches(table_name, $concerned) and column_name = 'customer_id')
+            )
+            """,
+            {"logs": _LOGS, "concerned": _CONCERNED},
         ).fetchall():
-            # with the database first: DuckDB calls `staging.x` ambiguous in a file staging.duckdb
-            name = ".".join(map(identifier, (file.stem, schema, table)))
-            connection.execute(f"delete from {name}")  # noqa: S608 - quoted
-        scratch = f"{identifier(file.stem)}.{_SCRATCH_SCHEMA}"
-        connection.execute(f"drop schema if exists {scratch} cascade")
-        connection.execute(f"create schema {scratch}")
+            statement = f"delete from {database}.{identifier(schema)}.{identifier(table)}"  # noqa: S608 - quoted
+            if is_log:
+                connection.execute(statement)
+            else:
+                connection.execute(f"{statement} where {_IS_ERASED}", _erased(tombstones, hash_key))
+        connection.execute(f"drop schema if exists {database}.{_SCRATCH_SCHEMA} cascade")
+        connection.execute(f"create schema {database}.{_SCRATCH_SCHEMA}")
         connection.commit()
 
 
@@ -91,9 +106,8 @@ def _silence_audit(file: Path, tombstones: Sequence[str], hash_key: str) -> None
     with duckdb.connect(str(file)) as connection:
         connection.begin()
         connection.execute(
-            "update audit.snapshot_changes set customer_id = null"
-            " where list_contains($tombstones, sha256($key || 'erased:' || $kind || ':' || customer_id))",
-            {"tombstones": list(tombstones), "key": hash_key, "kind": CUSTOMER_ID},
+            f"update audit.snapshot_changes set customer_id = null where {_IS_ERASED}",  # noqa: S608 - ours
+            _erased(tombstones, hash_key),
         )
         for table, column, condition in (
             ("runs", "failure", "failure is not null"),
@@ -106,6 +120,11 @@ def _silence_audit(file: Path, tombstones: Sequence[str], hash_key: str) -> None
                 f" where {condition}"
             )
         connection.commit()
+
+
+def _erased(tombstones: Sequence[str], hash_key: str) -> dict[str, object]:
+    """Return the parameters of `_IS_ERASED`."""
+    return {"tombstones": list(tombstones), "key": hash_key, "kind": CUSTOMER_ID}
 
 
 def _flush(path: Path) -> None:

@@ -90,7 +90,11 @@ def test_killed_at_random_times_and_run_to_the_end(undisturbed: Undisturbed, tmp
             night.wait(undisturbed.seconds * (part + chance.random()) / (KILLS + 1))
         except subprocess.TimeoutExpired:
             os.killpg(night.pid, signal.SIGKILL)
-        assert night.wait() == -signal.SIGKILL
+        if night.wait() == 0:
+            # the machine has become faster than the measured night: there is nothing left to kill
+            assert part >= KILLS // 2
+            break
+        assert night.returncode == -signal.SIGKILL
         assert company.published.read_bytes() == before, "readers see the last published night"
     assert start(company).wait() == 0
     assert_same(undisturbed.after.published, company.published)

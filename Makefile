@@ -44,7 +44,7 @@ run: $(STAMP) ## land a real grocer's 2017, run its night, print what came of it
 		--warehouse $(DATA)/complete-journey/warehouse --as-of 2017-12-31 --timezone America/New_York
 
 test: $(STAMP) browser lint ## all tests
-	@cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@cd $(ROOT) && $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 test-fast: $(STAMP) ## the tests that take seconds
 	@cd $(ROOT) && $(BIN)/python -m pytest -m "not slow"

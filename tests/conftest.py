@@ -1,4 +1,4 @@
-"""How the tests are dealt to the processes that run them (`pytest -n 2 --dist loadgroup`).
+"""How the tests are dealt to the processes that run them (`pytest -n 2`).
 
 A file is run by one process, so that what it builds once serves all its tests; files whose tests each build
 warehouses of their own are dealt test by test. What takes minutes begins first: else the last process
@@ -6,12 +6,27 @@ works on it alone while the others have nothing left.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _DEALT_BY_TEST = frozenset({"test_equivalence", "test_equivalence_cases"})
 # Minutes each; their order is that of their length.
 _LONGEST = ("test_equivalence", "test_weekly_grocer", "test_faults", "test_changed_seed")
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Deals files, and single tests of some of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return nodeid if Path(file).stem in _DEALT_BY_TEST else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Return what deals the tests."""
+    return _ByFile(config, log)
 
 
 def _turn(item: pytest.Item) -> int:
@@ -22,11 +37,6 @@ def _turn(item: pytest.Item) -> int:
     return len(_LONGEST) + int(name in _DEALT_BY_TEST)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests in order, and those of a file into one group."""
+    """Put the tests in order: the scheduler keeps it with --no-loadscope-reorder."""
     items.sort(key=_turn)
-    for item in items:
-        file = Path(item.path).stem
-        if file not in _DEALT_BY_TEST:
-            item.add_marker(pytest.mark.xdist_group(file))

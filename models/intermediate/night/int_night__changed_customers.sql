@@ -224,7 +224,10 @@
             from {{ sightings }} as sightings
             semi join
                 changed_purchases on sightings.order_id = changed_purchases.order_id
-            where sightings.occurred_at < {{ known_until() }}
+            -- what is new itself is told by its own source
+            where
+                sightings.occurred_at < {{ known_until() }}
+                and not {{ is_unseen("sightings.changed_in") }}
             union
             select identity_hash
             from {{ sightings }}

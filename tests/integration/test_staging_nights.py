@@ -85,8 +85,9 @@ class Nights:
         unbalanced = """
             from stg_quarantine__row_accounts
             where
-                rows_in <> rows_out + rows_quarantined + rows_superseded + rows_deleted
+                rows_in <> rows_out + rows_quarantined + rows_superseded + rows_deleted + rows_erased
                 or least(rows_out, rows_quarantined, rows_superseded, rows_deleted) < 0
+                or rows_erased <> 0
         """
         assert self.nights.rows(unbalanced) == full.rows(unbalanced) == []
 
@@ -97,7 +98,7 @@ class Nights:
     def accounts(self, table: str) -> tuple[int, ...]:
         """In, out, quarantined, superseded, deleted: of the rows that the night read."""
         ((_, *counts),) = self.nights.rows(
-            f"from stg_quarantine__row_accounts where source_table = '{table}'"
+            f"select * exclude (rows_erased) from stg_quarantine__row_accounts where source_table = '{table}'"
         )
         return tuple(counts)
 

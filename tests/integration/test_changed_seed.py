@@ -66,7 +66,7 @@ def test_a_changed_threshold_changes_the_one_mart_that_names_it(
                 [run_id],
             ).fetchall()
         )
-        # the mart that names it, those that read the whole seed (for its version), and what follows from them;
+        # the mart that names it, those that read the whole seed for its version, and what follows from them;
         # what these are made from holds one night's rows and was needed whole
         because = {name for name, cause in anew.items() if cause == why}
         assert because == {

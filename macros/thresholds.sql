@@ -3,6 +3,12 @@
     (select value from {{ ref("thresholds") }} where threshold = '{{ name }}')
 {%- endmacro %}
 
+{#- Version of the seed, as a scalar subquery, for rows that carry it: apart from its numbers, so that a changed number
+    restates who reads it and not who only says which version it was. -#}
+{% macro thresholds_version() -%}
+    (select max(thresholds_version) from {{ ref("thresholds") }})
+{%- endmacro %}
+
 {#- The same number as a literal, read when the model is compiled: a bound that a scan can skip blocks by. -#}
 {% macro threshold_literal(name) -%}
     {%- set seed = ref("thresholds") -%}

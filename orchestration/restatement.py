@@ -43,6 +43,8 @@ _JINJA_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _CALL = re.compile(r"""\bdispatch\(\s*["'](\w+)["']|\b(\w+)\s*\(""")
 _NAMED_THRESHOLD = re.compile(r"""\bthreshold(?:_literal)?\(\s*["'](\w+)["']\s*\)""")
 _ANY_THRESHOLD = re.compile(r"\bthreshold(?:_literal)?\(")
+_THRESHOLDS_VERSION = "thresholds_version"
+_THRESHOLD_MACROS = frozenset({"threshold", "threshold_literal", _THRESHOLDS_VERSION})
 # A model that asks this holds tonight's rows only, unless it is stored.
 _NIGHT_OR_NOT = "builds_on_last_night"
 _OWN_PARTS = ("SQL", "columns")
@@ -93,13 +95,19 @@ class Restatement:
 
 
 def named_thresholds(code: Code, rows: Sequence[Row]) -> Rows:
-    """Return the thresholds that a model names; all of them when it reads the seed in another way."""
+    """Return the thresholds that a model names, and the seed's version if it carries that.
+
+    All of them when it reads the seed in another way.
+    """
     values = {row["threshold"]: row["value"] for row in rows}
     named = {name for text in code.texts for name in _NAMED_THRESHOLD.findall(text)}
-    callers = [text for name, text in code.macros.items() if name not in ("threshold", "threshold_literal")]
+    callers = [text for name, text in code.macros.items() if name not in _THRESHOLD_MACROS]
     calls = [_NAMED_THRESHOLD.sub("", text) for text in (code.sql, *callers)]
     if code.refers_to("thresholds") or any(_ANY_THRESHOLD.search(text) for text in calls):
         return values
+    if _THRESHOLDS_VERSION in code.macros:
+        named.add(_THRESHOLDS_VERSION)
+        values[_THRESHOLDS_VERSION] = max((row[_THRESHOLDS_VERSION] for row in rows), default="")
     return {name: values.get(name, "") for name in sorted(named)}
 
 

@@ -23,3 +23,14 @@ def test_a_changed_rule_of_one_table_leaves_the_rows_of_others() -> None:
 def test_a_quarantine_that_is_itself_changed_reads_all_rows() -> None:
     anew = changed("stg_quarantine__rows", "sql")
     assert {"base_web__events", "base_stores__visits", "stg_quarantine__rows"} <= {*anew.models}
+
+
+def test_a_threshold_is_followed_by_who_names_it_and_its_version_by_who_carries_it() -> None:
+    fingerprints = restatement.fingerprints(dbt.project().manifest)
+
+    def followers(part: str) -> set[str]:
+        return {model for model, parts in fingerprints.items() if f"seed thresholds: {part}" in parts}
+
+    assert followers("frequent_active_days_90") == {"fct_engagement_frequency"}
+    assert followers("cart_abandonment_hours") == {"int_carts__closed"}
+    assert followers("thresholds_version") == {"fct_channel_days", "fct_survey_scores"}

@@ -19,8 +19,6 @@
 -- In a night also carts that were open when the last one ended. Grain: cart, named by
 -- the last product put into it.
 {%- set abandoned_after = "3600 * " ~ threshold_literal("cart_abandonment_hours") %}
-{#- read in a night only: dbt takes the order of models from a full build -#}
-{%- set _ = ref("thresholds") %}
 with
 
     changed_customers as (

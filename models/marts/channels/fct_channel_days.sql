@@ -271,9 +271,7 @@ with
 
     versions as (
         select
-            (
-                select max(thresholds_version) from {{ ref("thresholds") }}
-            ) as thresholds_version,
+            {{ thresholds_version() }} as thresholds_version,
             (
                 select max(taxonomy_version) from {{ ref("interaction_types") }}
             ) as taxonomy_version,

@@ -291,9 +291,7 @@ with
             (
                 select max(scales_version) from {{ ref("survey_scales") }}
             ) as scales_version,
-            (
-                select max(thresholds_version) from {{ ref("thresholds") }}
-            ) as thresholds_version,
+            {{ thresholds_version() }} as thresholds_version,
             (
                 select max(tiers_version) from {{ ref("engagement_tiers") }}
             ) as tiers_version

@@ -65,8 +65,8 @@ def test_a_changed_threshold_restates_the_one_mart_that_names_it(
                 [run_id],
             ).fetchall()
         )
-        # the mart that names it and what follows from that; what these are made from holds one night's rows and
-        # was needed whole
+        # the mart that names it and what follows from that; what these are made from holds one night's rows
+        # and was needed whole
         because = {name for name, cause in anew.items() if cause == why}
         assert because == {
             "fct_engagement_frequency",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,6 +34,7 @@ from orchestration.statement_lineage import (
 from warehouse import ledger, raw_zone
 from warehouse.audit import LineageRow
 from warehouse.contract import read_contract
+from warehouse.files import replacing
 
 _CACHE = PROJECT_ROOT / "target" / "orchestration" / "lineage.json"
 _FOLDERS = ("models", "macros")
@@ -205,9 +205,8 @@ def project_lineage() -> ProjectLineage:
     found = _read_off(now)
     _CACHE.parent.mkdir(parents=True, exist_ok=True)
     # two processes may find out at the same time; both find the same
-    partial = _CACHE.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(_packed(found)), encoding="utf-8")
-    partial.replace(_CACHE)
+    with replacing(_CACHE, 0o644) as partial:
+        partial.write_text(json.dumps(_packed(found)), encoding="utf-8")
     return found
 
 

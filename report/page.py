@@ -6,9 +6,6 @@ the data is escaped by the template. What does NOT belong here: what a section s
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from markupsafe import Markup
 
 from report.content import Section
 from report.sections import SECTIONS, ask
+from warehouse.files import replacing
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MODE = 0o640
@@ -50,7 +48,7 @@ def write(published: Path, out: Path) -> int:
     """
     page = render(published).encode()
     try:
-        with _replacing(out) as temporary:
+        with replacing(out, _MODE) as temporary:
             temporary.write_bytes(page)
     except OSError as error:
         raise ReportError(f"The report {out} cannot be written: {error.strerror or error}.") from error
@@ -96,20 +94,3 @@ def _section(connection: duckdb.DuckDBPyConnection, key: str) -> Section:
     except _ABSENT as error:
         what = str(error).splitlines()[0]
         return Section(notes=(f"This published file has nothing to show here. {what}",))
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Hand out a file that takes the target's place once it is written, readable by owner and group."""
-    for left in target.parent.glob(f".{target.name}.*.writing"):
-        # of a report that was killed: another one that is being written has its process
-        if not Path(f"/proc/{left.suffixes[-2][1:]}").exists():
-            left.unlink(missing_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.writing")
-    try:
-        temporary.touch(mode=0o600)
-        yield temporary
-        temporary.chmod(_MODE)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

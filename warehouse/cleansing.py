@@ -7,13 +7,13 @@ anew. What does NOT belong here: who was erased (`warehouse.erasures`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from warehouse.erasures import CUSTOMER_ID
+from warehouse.files import flush
 from warehouse.night import Warehouse
 from warehouse.quoting import identifier, literal
 
@@ -65,12 +65,12 @@ def rewrite(file: Path) -> None:
             connection.execute("copy from database old to new")
             connection.execute("force checkpoint new")
         fresh.chmod(file.stat().st_mode & 0o777)
-        _flush(fresh)
+        flush(fresh)
         fresh.replace(file)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    _flush(file.parent)
+    flush(file.parent)
 
 
 def _empty_logs(file: Path, tombstones: Sequence[str], hash_key: str) -> None:
@@ -125,12 +125,3 @@ def _silence_audit(file: Path, tombstones: Sequence[str], hash_key: str) -> None
 def _erased(tombstones: Sequence[str], hash_key: str) -> dict[str, object]:
     """Return the parameters of `_IS_ERASED`."""
     return {"tombstones": list(tombstones), "key": hash_key, "kind": CUSTOMER_ID}
-
-
-def _flush(path: Path) -> None:
-    """Have the disk itself hold a file's, or a folder's, content."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

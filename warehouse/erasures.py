@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+
+from warehouse.files import replacing
 
 CUSTOMER_ID = "customer_id"
 """Kind under which published ids have tombstones, too; no kind of identifier is called so."""
@@ -135,18 +136,8 @@ def write(path: Path, register: Register, hash_key: str) -> None:
         "key_check": tombstone(hash_key, _CHECK),
         "erasures": [asdict(erasure) for erasure in register.erasures],
     }
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, default=_text)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path, _MODE) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, default=_text) + "\n", encoding="utf-8")
 
 
 def _erasure(entry: Mapping[str, object]) -> Erasure:

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.files import flush
+
 PUBLISHED_SCHEMAS = frozenset({"audit", "marts"})
 # What a night has written, for its checks; they are over when it is published.
 _SCRATCH_SCHEMA = "tonight"
@@ -105,7 +107,7 @@ def publish(build: Path, published: Path, kept: Path, edition: Edition, keep: in
         shutil.copyfile(build, temporary)
         temporary.chmod(_MODE)
         _check(temporary)
-        _flush(temporary)
+        flush(temporary)
         size = temporary.stat().st_size
         _link(temporary, kept / edition.file_name)
         _put_in_place(temporary, published)
@@ -163,7 +165,7 @@ def _put_in_place(temporary: Path, published: Path) -> None:
     # Somebody who wrote to the old file and died left a log that DuckDB would replay onto the new one.
     published.with_name(f"{published.name}.wal").unlink(missing_ok=True)
     temporary.replace(published)
-    _flush(published.parent)
+    flush(published.parent)
 
 
 def _link(file: Path, target: Path) -> None:
@@ -179,9 +181,9 @@ def _link(file: Path, target: Path) -> None:
         with _temporary(target) as copy:
             shutil.copyfile(file, copy)
             copy.chmod(_MODE)
-            _flush(copy)
+            flush(copy)
             copy.replace(target)
-    _flush(target.parent)
+    flush(target.parent)
 
 
 def _forget(kept: Path, latest: Edition, keep: int) -> None:
@@ -237,12 +239,3 @@ def _check(path: Path) -> None:
 
 def _names(schemas: frozenset[str] | set[str]) -> str:
     return ", ".join(sorted(schemas))
-
-
-def _flush(path: Path) -> None:
-    """Have the disk itself hold a file's, or a folder's, content."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

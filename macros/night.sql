@@ -459,16 +459,6 @@
     {%- endif %}
 {%- endmacro %}
 
-{#- The longest prompt window of seed prompt_windows, as a literal where the seed can be read. -#}
-{% macro longest_prompt_window_days() -%}
-    {%- set seed = ref("prompt_windows") -%}
-    {%- set query = "select max(window_days) from " ~ seed -%}
-    {%- if execute and seed.schema and load_relation(seed) is not none -%}
-        {{ return(run_query(query).columns[0].values()[0] | string) }}
-    {%- endif -%}
-    {{ return("(" ~ query ~ ")") }}
-{%- endmacro %}
-
 {#- The rows of a stored table that this night has written; in a full build, all of them. -#}
 {% macro rows_written(relation) -%}
     {%- if builds_on_last_night(relation.identifier) -%} {{ written_tonight(relation) }}

@@ -26,7 +26,7 @@ with
                 "touched_at",
                 add_seconds(
                     business_day_start(open_month()),
-                    "-86400 * " ~ longest_prompt_window_days(),
+                    "-86400 * " ~ longest_window_days("prompt_windows"),
                 ),
             )
         }}

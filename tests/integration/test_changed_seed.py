@@ -16,6 +16,18 @@ pytestmark = pytest.mark.slow
 AS_OF = "2025-12-31"
 
 
+@pytest.fixture
+def warehouse(sample_warehouse: Path, tmp_path: Path) -> Path:
+    """A copy of the sample's warehouse."""
+    return shutil.copytree(sample_warehouse, tmp_path / "warehouse")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, to change a seed of."""
+    return copy_project(tmp_path / "project")
+
+
 def change_seed(project: Path, seed: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
     """Rewrite a seed of a copied project, row by row."""
     file = project / "seeds" / f"{seed}.csv"
@@ -35,12 +47,17 @@ def restated_night(raw: Path, warehouse: Path, project: Path) -> subprocess.Comp
     return night
 
 
+def assert_as_built_at_once(raw: Path, warehouse: Path, project: Path, refreshed: Path) -> None:
+    """Insist that a warehouse holds what a first night of that project builds."""
+    refreshed.mkdir()
+    shutil.copy(warehouse / "hash.key", refreshed)
+    restated_night(raw, refreshed, project)
+    assert differences(warehouse / "engagement.duckdb", refreshed / "engagement.duckdb") == []
+
+
 def test_a_changed_threshold_restates_the_one_mart_that_names_it(
-    sample_raw: Path, sample_warehouse: Path, tmp_path: Path
+    sample_raw: Path, sample_warehouse: Path, warehouse: Path, project: Path, tmp_path: Path
 ) -> None:
-    warehouse = tmp_path / "warehouse"
-    shutil.copytree(sample_warehouse, warehouse)
-    project = copy_project(tmp_path / "project")
     change_seed(
         project,
         "thresholds",
@@ -126,19 +143,12 @@ def test_a_changed_threshold_restates_the_one_mart_that_names_it(
         ).fetchone() == (True, True)
 
     # and equal to a full refresh
-    refreshed = tmp_path / "refreshed"
-    refreshed.mkdir()
-    shutil.copy(sample_warehouse / "hash.key", refreshed)
-    restated_night(sample_raw, refreshed, project)
-    assert differences(warehouse / "engagement.duckdb", refreshed / "engagement.duckdb") == []
+    assert_as_built_at_once(sample_raw, warehouse, project, tmp_path / "refreshed")
 
 
 def test_a_changed_prompt_window_restates_what_follows_from_prompts(
-    sample_raw: Path, sample_warehouse: Path, tmp_path: Path
+    sample_raw: Path, sample_warehouse: Path, warehouse: Path, project: Path, tmp_path: Path
 ) -> None:
-    warehouse = tmp_path / "warehouse"
-    shutil.copytree(sample_warehouse, warehouse)
-    project = copy_project(tmp_path / "project")
     change_seed(
         project,
         "prompt_windows",
@@ -160,19 +170,10 @@ def test_a_changed_prompt_window_restates_what_follows_from_prompts(
         ).fetchone()
         assert staged == (0,)
 
-    refreshed = tmp_path / "refreshed"
-    refreshed.mkdir()
-    shutil.copy(sample_warehouse / "hash.key", refreshed)
-    restated_night(sample_raw, refreshed, project)
-    assert differences(warehouse / "engagement.duckdb", refreshed / "engagement.duckdb") == []
+    assert_as_built_at_once(sample_raw, warehouse, project, tmp_path / "refreshed")
 
 
-def test_a_reworded_description_restates_nothing(
-    sample_raw: Path, sample_warehouse: Path, tmp_path: Path
-) -> None:
-    warehouse = tmp_path / "warehouse"
-    shutil.copytree(sample_warehouse, warehouse)
-    project = copy_project(tmp_path / "project")
+def test_a_reworded_description_restates_nothing(sample_raw: Path, warehouse: Path, project: Path) -> None:
     change_seed(
         project, "thresholds", lambda row: row | {"description": f"In other words: {row['description']}"}
     )

@@ -163,10 +163,13 @@ with
         inner join types on interactions.interaction_type = types.interaction_type
         inner join stages on types.journey_stage = stages.journey_stage
         cross join rules
+        -- a condition on one side only would keep the engine from hashing the join
         left join
             cancelled_orders
-            on interactions.order_id = cancelled_orders.order_id
-            and interactions.source_table = 'orders'
+            on case
+                when interactions.source_table = 'orders' then interactions.order_id
+            end
+            = cancelled_orders.order_id
     ),
 
     acted as (

@@ -44,14 +44,16 @@
     group     expression that rows to be compared have in common; none: all rows -#}
 {% macro mid_rank_percentile(measure, group=none) -%}
     {%- set groups = "partition by " ~ group if group else "" -%}
-    {%- set ties = "partition by " ~ (group ~ ", " if group else "") ~ measure -%}
+    {#- those before a row, and those up to and with its peers, by one sorting: the whole of the peers is in the
+        default frame -#}
+    {%- set in_order = groups ~ " order by " ~ measure ~ " nulls last" -%}
     case
         when {{ measure }} is not null
         then
             cast(
-                2 * rank() over ({{ groups }} order by {{ measure }} nulls last)
-                + count(*) over ({{ ties }})
-                - 2 as double
+                rank() over ({{ in_order }})
+                + count(*) over ({{ in_order }})
+                - 1 as double
             )
             / (2 * count({{ measure }}) over ({{ groups }}))
     end

@@ -128,7 +128,11 @@ with
         from by_feature
         window
             everybody as (partition by snapshot_date, series_number),
-            up_to as (partition by snapshot_date, series_number order by feature_value)
+            up_to as (
+                partition by snapshot_date, series_number
+                order by feature_value
+                rows between unbounded preceding and current row
+            )
     ),
 
     -- twice the distance of the mid-rank from the middle is a whole number
@@ -168,7 +172,11 @@ with
         from by_outcome
         window
             everybody as (partition by snapshot_date, series_number),
-            up_to as (partition by snapshot_date, series_number order by outcome_value)
+            up_to as (
+                partition by snapshot_date, series_number
+                order by outcome_value
+                rows between unbounded preceding and current row
+            )
     ),
 
     products as (

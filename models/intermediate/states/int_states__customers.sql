@@ -5,6 +5,16 @@
 -- night:
 -- what tonight's interactions need. Grain: customer and instant at which any of them
 -- changes.
+{#- column: type, what stands for none, and who tells of it -#}
+{%- set never = "cast('0001-01-01' as timestamp)" %}
+{%- set carried_columns = {
+    "open_touch_id": (dbt.type_string(), "''", "prompt_states"),
+    "open_touched_at": ("timestamp", never, "prompt_states"),
+    "open_campaign_id": (dbt.type_string(), "''", "prompt_states"),
+    "last_ordered_at": ("timestamp", never, "order_states"),
+    "is_in_support_recovery": ("boolean", none, "support_states"),
+    "started_visit_id": (dbt.type_string(), none, "visit_states"),
+} %}
 with
 
     restated_customers as (
@@ -62,74 +72,60 @@ with
         from {{ ref("int_visits__starts") }}
     ),
 
+    -- what each kind tells at an instant; where it tells of nothing, by a value that is
+    -- not passed over when the last one is carried on
+    told as (
+        {%- for relation, time in [
+            ("prompt_states", "state_at"),
+            ("order_states", "state_at"),
+            ("support_states", "support_state_at"),
+            ("visit_states", "visit_state_at"),
+        ] %}
+            select
+                customer_id,
+                {{ time }} as state_at,
+                {%- for column, (type, nothing, told_by) in carried_columns.items() %}
+                    {% if told_by != relation -%} cast(null as {{ type }})
+                    {%- elif nothing -%} coalesce({{ column }}, {{ nothing }})
+                    {%- else -%} {{ column }}
+                    {%- endif %} as {{ column }}{{ "," if not loop.last }}
+                {%- endfor %}
+            from {{ relation }} {{ "union all" if not loop.last }}
+        {%- endfor %}
+    ),
+
     instants as (
-        select customer_id, state_at
-        from prompt_states
-        union
-        select customer_id, state_at
-        from order_states
-        union
-        select customer_id, support_state_at as state_at
-        from support_states
-        union
-        select customer_id, visit_state_at as state_at
-        from visit_states
+        select
+            customer_id,
+            state_at,
+            {%- for column in carried_columns %}
+                max({{ column }}) as {{ column }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from told
+        group by customer_id, state_at
     ),
 
-    with_prompts as (
-        {{
-            carried(
-                "instants",
-                "prompt_states",
-                ["customer_id"],
-                "state_at",
-                "state_at",
-                ["open_touch_id", "open_touched_at", "open_campaign_id"],
-                inclusive=true,
-            )
-        }}
-    ),
-
-    with_orders as (
-        {{
-            carried(
-                "with_prompts",
-                "order_states",
-                ["customer_id"],
-                "state_at",
-                "state_at",
-                ["last_ordered_at"],
-                inclusive=true,
-            )
-        }}
-    ),
-
-    with_support as (
-        {{
-            carried(
-                "with_orders",
-                "support_states",
-                ["customer_id"],
-                "state_at",
-                "support_state_at",
-                ["is_in_support_recovery"],
-                inclusive=true,
-            )
-        }}
+    carried_on as (
+        select
+            customer_id,
+            state_at,
+            {%- for column in carried_columns %}
+                {{ last_known(column, "partition by customer_id order by state_at") }}
+                as {{ column }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from instants
     ),
 
     final as (
-        {{
-            carried(
-                "with_support",
-                "visit_states",
-                ["customer_id"],
-                "state_at",
-                "visit_state_at",
-                ["started_visit_id"],
-                inclusive=true,
-            )
-        }}
+        select
+            customer_id,
+            state_at,
+            {%- for column, (type, nothing, told_by) in carried_columns.items() %}
+                {% if nothing -%} nullif({{ column }}, {{ nothing }}) as {{ column }}
+                {%- else -%} {{ column }}
+                {%- endif %} {{ "," if not loop.last }}
+            {%- endfor %}
+        from carried_on
     )
 
 select *

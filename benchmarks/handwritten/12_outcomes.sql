@@ -1,5 +1,6 @@
 -- What is known of a person at the end of a month, held against what comes in the days after it. The checksums,
 -- by which nights tell what to count again, are no measures and are left out.
+create type feature as enum (select feature from seed('outcome_features') order by all);
 
 -- the days of every window that is over
 create table window_days as
@@ -253,20 +254,23 @@ with
                 (snapshot_date, tier_number)
             )
     )
-unpivot grouped
-on
-    active_months,
-    recency_days,
-    proactive_share_lower,
-    active_days_90,
-    effective_types,
-    promotion_share,
-    visits_to_date,
-    weighted_interactions_to_date,
-    orders_to_date,
-    revenue_to_date,
-    tier_number
-into name feature value value;
+select feature::feature as feature, * exclude (feature)
+from
+    grouped unpivot (
+        value for feature in (
+            active_months,
+            recency_days,
+            proactive_share_lower,
+            active_days_90,
+            effective_types,
+            promotion_share,
+            visits_to_date,
+            weighted_interactions_to_date,
+            orders_to_date,
+            revenue_to_date,
+            tier_number
+        )
+    );
 
 create table segments as
 with
@@ -275,10 +279,10 @@ with
         select
             *,
             feature = 'proactive_share_lower' as is_of_known,
-            sum(customers) over up_to as customers_up_to,
-            sum(orderers) over up_to as orderers_up_to,
-            sum(stayers) over up_to as stayers_up_to,
-            sum(respondents) over up_to as respondents_up_to
+            sum(customers::double) over up_to as customers_up_to,
+            sum(orderers::double) over up_to as orderers_up_to,
+            sum(stayers::double) over up_to as stayers_up_to,
+            sum(respondents::double) over up_to as respondents_up_to
         from feature_values
         window up_to as (partition by snapshot_date, feature order by value)
     ),
@@ -291,7 +295,7 @@ with
             value,
             'revenue' as outcome,
             customers,
-            (2 * customers_up_to - customers + 1)::double as value_rank,
+            2 * customers_up_to - customers + 1 as value_rank,
             revenue as total,
             if(is_of_known, revenue_ranks_of_known, revenue_ranks_of_all) as outcome_ranks
         from ranked
@@ -307,7 +311,7 @@ with
             value,
             'repurchase',
             orderers,
-            (2 * orderers_up_to - orderers + 1)::double,
+            2 * orderers_up_to - orderers + 1,
             repurchasers,
             repurchasers
         from ranked
@@ -319,7 +323,7 @@ with
             value,
             'lapse',
             stayers,
-            (2 * stayers_up_to - stayers + 1)::double,
+            2 * stayers_up_to - stayers + 1,
             lapsers,
             lapsers
         from ranked
@@ -331,7 +335,7 @@ with
             value,
             'nps',
             respondents,
-            (2 * respondents_up_to - respondents + 1)::double,
+            2 * respondents_up_to - respondents + 1,
             nps_points,
             if(is_of_known, nps_ranks_of_known, nps_ranks_of_all)
         from ranked
@@ -457,7 +461,7 @@ with
     )
 select
     shown.snapshot_date,
-    shown.feature,
+    shown.feature::varchar as feature,
     shown.outcome,
     segmentation,
     segment,
@@ -479,5 +483,5 @@ select
     features_version
 from shown
 inner join correlated using (snapshot_date, feature, outcome)
-inner join seed('outcome_features') as features using (feature)
+inner join seed('outcome_features') as features on shown.feature = features.feature::feature
 inner join (select distinct snapshot_date, window_ends_on from window_days) as windows using (snapshot_date);

@@ -69,54 +69,116 @@ asof join
     on order_returns.currency = exchange_rates.currency
     and on_day(order_returns.occurred_at) >= exchange_rates.rate_on;
 
--- a purchase that the shop has on record counts there, and what the tracker saw of it does not; of one order number
--- the tracker counts once, and a purchase without a number is the order that the same person placed close to it (the
--- messaging tools of these data tell of no purchases)
-create table purchases_seen_better as
+-- A purchase counts once: of what bears its number the first by precedence of its source that names somebody, and
+-- what bears no number is the order that the same person placed closest to it. The rest is evidence (the messaging
+-- tools of these data tell of no purchases).
+create table purchase_evidence as
 with
-    placed as (
-        select order_id, key, channel, occurred_at, is_auto_renewal
-        from order_values
-        where key is not null and occurred_at < getvariable('known_until')
+    sources as (
+        select source_table::source as source, precedence::bigint as precedence, sources_version
+        from seed('purchase_sources')
     ),
 
     tracked as (
         select
+            'web_events'::source as source,
             source_key,
             order_id,
             coalesce('user_id:' || user_id, 'email:' || email, 'anonymous_id:' || anonymous_id) as key,
-            occurred_at
+            occurred_at,
+            campaign_id,
+            engaged_seconds,
+            loaded_at
         from web_events
         where act_type = 'web_purchase' and not is_bot and occurred_at < getvariable('known_until')
     ),
 
-    placed_by_person as (
-        select people.person, placed.*
+    placed as (
+        select
+            'orders'::source as source,
+            order_id as source_key,
+            order_id,
+            key,
+            occurred_at,
+            loaded_at,
+            channel in ('web', 'app') and not is_auto_renewal and key is not null as is_online
+        from order_values
+        where occurred_at < getvariable('known_until')
+    ),
+
+    -- orders of which nobody else tells give way to nothing
+    numbered as (
+        select tracked.*, precedence
+        from tracked
+        inner join sources using (source)
+        where order_id is not null
+        union all by name
+        select placed.* exclude (is_online), precedence
         from placed
-        inner join people on placed.key = people.key
-        where placed.channel in ('web', 'app') and not placed.is_auto_renewal
+        inner join sources using (source)
+        where order_id in (select tracked.order_id from tracked)
+    ),
+
+    same_order as (
+        select
+            *,
+            first_value(source) over best_first as counted_source,
+            first_value(source_key) over best_first as counted_source_key,
+            first_value(occurred_at) over best_first as counted_at,
+            'same_order' as match_rule
+        from numbered
+        window
+            best_first as (
+                partition by order_id order by key is null, precedence, occurred_at, source_key
+            )
+        qualify
+            row_number() over best_first > 1
+            and first_value(key) over best_first is not null
+    ),
+
+    unnumbered as (
+        select people.person, tracked.* exclude (order_id), precedence
+        from tracked
+        inner join sources using (source)
+        inner join people on tracked.key = people.key
+        where order_id is null
+    ),
+
+    same_customer as (
+        select
+            unnumbered.* exclude (person),
+            placed.order_id,
+            placed.source as counted_source,
+            placed.order_id as counted_source_key,
+            placed.occurred_at as counted_at,
+            'same_customer' as match_rule
+        from unnumbered
+        inner join people on unnumbered.person = people.person
+        inner join placed on people.key = placed.key
+        where
+            placed.is_online
+            and abs(seconds(placed.occurred_at, unnumbered.occurred_at))
+            <= 60 * threshold('purchase_match_minutes')
+        qualify
+            row_number() over (
+                partition by unnumbered.source_key
+                order by
+                    abs(seconds(placed.occurred_at, unnumbered.occurred_at)),
+                    placed.occurred_at,
+                    placed.order_id
+            )
+            = 1
+    ),
+
+    evidence as (
+        from same_order
+        union all by name
+        from same_customer
     )
 
-select source_key
-from tracked
-semi join placed on tracked.order_id = placed.order_id
-union
-select source_key
-from tracked
-where order_id is not null
-qualify
-    row_number() over (
-        partition by order_id order by key is null, occurred_at, source_key
-    ) > 1
-union
-select tracked.source_key
-from tracked
-inner join people on tracked.key = people.key
-inner join placed_by_person on people.person = placed_by_person.person
-where
-    tracked.order_id is null
-    and abs(seconds(placed_by_person.occurred_at, tracked.occurred_at))
-    <= 60 * threshold('purchase_match_minutes');
+select evidence.*, sources_version
+from evidence
+inner join sources using (source);
 
 create table acts as
 with
@@ -172,7 +234,11 @@ with
             not is_bot
             and (
                 act_type <> 'web_purchase'
-                or source_key not in (select seen.source_key from purchases_seen_better as seen)
+                or source_key not in (
+                    select evidence.source_key
+                    from purchase_evidence as evidence
+                    where evidence.source = 'web_events'
+                )
             )
         union all by name
         select

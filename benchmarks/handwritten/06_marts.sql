@@ -184,6 +184,26 @@ from marked_acts
 inner join person_ids using (person)
 left join touches using (touch_no);
 
+create table engagement.marts.fct_purchase_evidence as
+select
+    source || ':' || source_key as interaction_id,
+    source::varchar as source_table,
+    source_key,
+    order_id,
+    occurred_at,
+    on_day(occurred_at) as occurred_on,
+    counted_source || ':' || counted_source_key as counted_interaction_id,
+    counted_source::varchar as counted_source_table,
+    counted_source_key,
+    seconds(counted_at, occurred_at) as seconds_apart,
+    match_rule,
+    precedence,
+    campaign_id,
+    engaged_seconds,
+    sources_version,
+    loaded_at
+from purchase_evidence;
+
 create table engagement.marts.fct_touches as
 with
     answers as (

@@ -32,10 +32,15 @@ with
         group by all
     ),
 
-    prompts as (
+    done as (
         select
             person,
             month_of(active_on) as month_start,
+            sum(visits) as visits,
+            sum(promotion_interactions) as promotion_interactions,
+            sum(weighted_interactions) as weighted_interactions,
+            sum(orders) as orders,
+            sum(revenue) as revenue,
             sum(interactions) filter (prompt_rule = 'no_prompt') as unprompted,
             sum(interactions) filter (prompt_rule = 'explicit') as prompted_explicitly,
             sum(interactions) filter (prompt_rule = 'window') as prompted_by_window,
@@ -118,7 +123,8 @@ with
         group by all
     ),
 
-    -- n ln n changes only in months in which a type occurs, so that its changes add up like counts
+    -- n ln n changes only in months in which a type occurs, so that its changes add up like counts; in decimals,
+    -- so that who did the same in other months ties
     type_months as (
         select person, act_type, month_of(active_on) as month_start, sum(interactions)::double as acts
         from days
@@ -138,8 +144,10 @@ with
             person,
             month_start,
             sum(
-                acts_to_date * ln(acts_to_date)
-                - if(acts_to_date > acts, (acts_to_date - acts) * ln(acts_to_date - acts), 0)
+                (acts_to_date * ln(acts_to_date))::decimal(28, 12)
+                - if(
+                    acts_to_date > acts, (acts_to_date - acts) * ln(acts_to_date - acts), 0
+                )::decimal(28, 12)
             ) as n_ln_n,
             count_if(acts_to_date = acts) as new_types
         from type_totals
@@ -164,82 +172,91 @@ with
             starts_on as source_starts_on
         from people_days
         inner join source_starts on first_source = source
-    )
+    ),
 
+    totals as (
+        select
+            person,
+            first_on,
+            spine.month_start,
+            snapshot_date,
+            is_current,
+            first_on - source_starts_on < threshold('left_truncation_days') as is_left_truncated,
+            max(activity.last_on) over so_far as last_active_on,
+            coalesce(active_days, 0) as active_days_in_month,
+            coalesce(lag(active_days) over by_month, 0) as active_days_in_month_before,
+            coalesce(orders, 0)::bigint as orders_in_month,
+            coalesce(revenue, 0)::decimal(18, 4) as revenue_in_month,
+            (sum(active_days) over so_far)::bigint as active_days,
+            (sum(active_weeks) over so_far)::bigint as active_weeks,
+            count(active_days) over so_far as active_months,
+            coalesce(sum(gaps) over so_far, 0)::bigint as gaps,
+            coalesce(sum(gap_days) over so_far, 0)::bigint as gap_days,
+            coalesce(sum(squared_gap_days) over so_far, 0)::bigint as squared_gap_days,
+            max(longest_gap_days) over so_far as longest_gap_days,
+            (sum(interactions) over so_far)::bigint as interactions,
+            coalesce(sum(unprompted) over so_far, 0)::bigint as unprompted,
+            coalesce(sum(prompted_explicitly) over so_far, 0)::bigint as prompted_explicitly,
+            coalesce(sum(prompted_by_window) over so_far, 0)::bigint as prompted_by_window,
+            coalesce(sum(unknown) over so_far, 0)::bigint as unknown,
+            coalesce(sum(touches_received) over so_far, 0)::bigint as touches_received,
+            coalesce(sum(touches_answered) over so_far, 0)::bigint as touches_answered,
+            sum(response_seconds) over so_far as response_seconds,
+            coalesce(sum(open_microseconds) over so_far, 0) as open_microseconds,
+            (sum(n_ln_n) over so_far)::double as n_ln_n,
+            (sum(new_types) over so_far)::bigint as types,
+            (sum(visits) over so_far)::bigint as visits,
+            (sum(promotion_interactions) over so_far)::bigint as promotion_interactions,
+            sum(weighted_interactions) over so_far as weighted_interactions,
+            (sum(orders) over so_far)::bigint as orders,
+            (sum(revenue) over so_far)::decimal(18, 4) as revenue,
+            -- months after a life has ended stay for the running totals and are shown nowhere
+            snapshot_date <= (last_active_on + to_months(threshold('inactive_months')::integer))::date as is_in_life
+        from spine
+        inner join months using (month_start)
+        left join activity using (person, month_start)
+        left join done using (person, month_start)
+        left join received using (person, month_start)
+        left join answered using (person, month_start)
+        left join open_windows using (person, month_start)
+        left join variety using (person, month_start)
+        window
+            by_month as (partition by person order by spine.month_start),
+            so_far as (
+                partition by person order by spine.month_start rows between unbounded preceding and current row
+            )
+    )
 select
-    person,
-    first_on,
-    spine.month_start,
-    snapshot_date,
-    is_current,
-    first_on - source_starts_on < threshold('left_truncation_days') as is_left_truncated,
-    max(activity.last_on) over so_far as last_active_on,
-    coalesce(active_days, 0) as active_days_in_month,
-    coalesce(lag(active_days) over by_month, 0) as active_days_in_month_before,
-    (sum(active_days) over so_far)::bigint as active_days,
-    (sum(active_weeks) over so_far)::bigint as active_weeks,
-    count(active_days) over so_far as active_months,
-    coalesce(sum(gaps) over so_far, 0)::bigint as gaps,
-    coalesce(sum(gap_days) over so_far, 0)::bigint as gap_days,
-    coalesce(sum(squared_gap_days) over so_far, 0)::bigint as squared_gap_days,
-    max(longest_gap_days) over so_far as longest_gap_days,
-    (sum(interactions) over so_far)::bigint as interactions,
-    coalesce(sum(unprompted) over so_far, 0)::bigint as unprompted,
-    coalesce(sum(prompted_explicitly) over so_far, 0)::bigint as prompted_explicitly,
-    coalesce(sum(prompted_by_window) over so_far, 0)::bigint as prompted_by_window,
-    coalesce(sum(unknown) over so_far, 0)::bigint as unknown,
-    coalesce(sum(touches_received) over so_far, 0)::bigint as touches_received,
-    coalesce(sum(touches_answered) over so_far, 0)::bigint as touches_answered,
-    sum(response_seconds) over so_far as response_seconds,
-    coalesce(sum(open_microseconds) over so_far, 0) as open_microseconds,
-    sum(n_ln_n) over so_far as n_ln_n,
-    (sum(new_types) over so_far)::bigint as types,
-    -- months after a life has ended stay for the running totals and are shown nowhere
-    snapshot_date <= (last_active_on + to_months(threshold('inactive_months')::integer))::date as is_in_life
-from spine
-inner join months using (month_start)
-left join activity using (person, month_start)
-left join prompts using (person, month_start)
-left join received using (person, month_start)
-left join answered using (person, month_start)
-left join open_windows using (person, month_start)
-left join variety using (person, month_start)
-window
-    by_month as (partition by person order by spine.month_start),
-    so_far as (
-        partition by person order by spine.month_start rows between unbounded preceding and current row
-    )
-;
-
+    totals.*,
+    greatest(
+        threshold('lapse_floor_days'),
+        case
+            when gaps >= 2 then threshold('lapse_mean_gap_multiple') * gap_days / gaps
+            else coalesce(population_gap_days, 0)
+        end
+    ) as lapse_threshold_days,
+    snapshot_date - last_active_on > lapse_threshold_days as is_lapsed,
+    case
+        when active_days_in_month = 0 then 'dormant'
+        when month_of(first_on) = month_start then 'new'
+        when active_days_in_month_before > 0 then 'returning'
+        else 'resurrected'
+    end as lifecycle_state
+from totals
+left join population_gaps using (month_start);
 
 create table engagement.marts.fct_engagement_longevity as
 with
-    thresholds as (
-        select
-            person,
-            month_start,
-            greatest(
-                threshold('lapse_floor_days'),
-                case
-                    when gaps >= 2 then threshold('lapse_mean_gap_multiple') * gap_days / gaps
-                    else coalesce(population_gap_days, 0)
-                end
-            ) as lapse_threshold_days
-        from snapshots
-        left join population_gaps using (month_start)
-        where is_in_life
-    ),
-
     -- no gap at or below the floor is ever a lapse: few are left
     lapses as (
-        select thresholds.person, thresholds.month_start, count(*) as lapses
-        from thresholds
+        select snapshots.person, month_start, count(*) as lapses
+        from snapshots
         inner join
             active_days
-            on thresholds.person = active_days.person
-            and thresholds.month_start >= active_days.active_month
-            and thresholds.lapse_threshold_days < active_days.gap_days
-        where active_days.gap_days > threshold('lapse_floor_days')
+            on snapshots.person = active_days.person
+            and snapshots.month_start >= active_days.active_month
+            and snapshots.lapse_threshold_days < active_days.gap_days
+        where is_in_life and active_days.gap_days > threshold('lapse_floor_days')
         group by all
     )
 
@@ -261,27 +278,28 @@ select
     longest_gap_days,
     lapse_threshold_days,
     coalesce(lapses, 0) as lapses,
-    snapshot_date - last_active_on > lapse_threshold_days as is_lapsed,
+    is_lapsed,
     is_left_truncated,
-    case
-        when active_days_in_month = 0 then 'dormant'
-        when month_of(first_on) = month_start then 'new'
-        when active_days_in_month_before > 0 then 'returning'
-        else 'resurrected'
-    end as lifecycle_state
+    lifecycle_state
 from snapshots
-inner join thresholds using (person, month_start)
 left join lapses using (person, month_start)
-inner join person_ids using (person);
+inner join person_ids using (person)
+where is_in_life;
 
-create macro wilson(share, trials, sign) as (
-    share
-    + threshold('wilson_z') ** 2 / (2 * trials)
-    + sign
-    * threshold('wilson_z')
-    * sqrt(share * (1 - share) / trials + threshold('wilson_z') ** 2 / (4.0 * trials * trials))
-)
-/ (1 + threshold('wilson_z') ** 2 / trials);
+-- none and all are their own bounds: rounding would rank those who are equal
+create macro wilson(share, trials, sign) as case
+    when share = (1 + sign) / 2
+    then share
+    else
+        (
+            share
+            + threshold('wilson_z') ** 2 / (2 * trials)
+            + sign
+            * threshold('wilson_z')
+            * sqrt(share * (1 - share) / trials + threshold('wilson_z') ** 2 / (4.0 * trials * trials))
+        )
+        / (1 + threshold('wilson_z') ** 2 / trials)
+end;
 
 create table engagement.marts.fct_engagement_proactiveness as
 with
@@ -324,39 +342,38 @@ select
 from counted
 inner join person_ids using (person);
 
+-- 90 days touch the snapshots of four months at most
+create table recent_days as
+select
+    person,
+    months.month_start,
+    count_if(snapshot_date - active_on < 7)::bigint as active_days_7,
+    count_if(snapshot_date - active_on < 28)::bigint as active_days_28,
+    count(*) as active_days_90
+from
+    (
+        select
+            person, active_on, (active_month + to_months(unnest([0, 1, 2, 3])))::date as month_start
+        from active_days
+    )
+inner join months using (month_start)
+where snapshot_date - active_on < 90
+group by all;
+
+create macro entropy(interactions, n_ln_n, types) as case
+    when types = 1 then 0.0::double
+    else greatest(ln(interactions) - n_ln_n / interactions, 0.0)
+end;
+
 create table engagement.marts.fct_engagement_frequency as
 with
-    -- 90 days touch the snapshots of four months at most
-    recent as (
-        select
-            person,
-            months.month_start,
-            count_if(snapshot_date - active_on < 7)::bigint as active_days_7,
-            count_if(snapshot_date - active_on < 28)::bigint as active_days_28,
-            count(*) as active_days_90
-        from
-            (
-                select
-                    person,
-                    active_on,
-                    (active_month + to_months(unnest([0, 1, 2, 3])))::date as month_start
-                from active_days
-            )
-        inner join months using (month_start)
-        where snapshot_date - active_on < 90
-        group by all
-    ),
-
     measured as (
         select
             *,
             gap_days / nullif(gaps, 0) as mean_gap_days,
             sqrt((gaps * squared_gap_days - gap_days * gap_days)::double) / nullif(gaps, 0) as sd_gap_days,
             sd_gap_days / nullif(mean_gap_days, 0) as cv_gap,
-            case
-                when types = 1 then 0.0::double
-                else greatest(ln(interactions) - n_ln_n / interactions, 0.0)
-            end as type_entropy,
+            entropy(interactions, n_ln_n, types) as type_entropy,
             exp(type_entropy) as effective_types
         from snapshots
         where is_in_life
@@ -387,7 +404,7 @@ select
     if(coalesce(active_days_90, 0) >= threshold('frequent_active_days_90'), 'frequent', 'sporadic')
     || if(effective_types >= threshold('varied_effective_types'), '_varied', '_similar') as pattern
 from measured
-left join recent using (person, month_start)
+left join recent_days using (person, month_start)
 inner join person_ids using (person);
 
 -- Totals by context and by channel change only in months with acts: they are added up there, and hold until the

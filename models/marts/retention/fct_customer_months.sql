@@ -12,7 +12,10 @@
     )
 }}
 -- What became of every customer in every month of the life with the brand, the month of
--- leaving included. Grain: customer and month (by its snapshot date).
+-- leaving included, and what was taken back after it. Grain: customer and month (by its
+-- snapshot date).
+{#- the last closed month, too: who was there, and at risk, when the open one began -#}
+{%- set since = open_month() ~ " - 1" %}
 with
 
     restated_customers as (
@@ -25,7 +28,7 @@ with
                 ref("int_snapshots__customers"),
                 "restated_customers",
                 "snapshot_date",
-                open_month(),
+                since,
             )
         }}
     ),
@@ -36,7 +39,7 @@ with
                 ref("fct_engagement_longevity"),
                 "restated_customers",
                 "snapshot_date",
-                open_month(),
+                since,
             )
         }}
     ),
@@ -58,20 +61,6 @@ with
 
     months as (select * from {{ ref("int_calendar__months") }}),
 
-    -- the month before the months that are built: who was at risk when they began
-    carried as (
-        {%- if builds_on_last_night() %}
-            select former.customer_id, former.snapshot_date, former.is_lapsed
-            from {{ this }} as former
-            anti join
-                restated_customers
-                on former.customer_id = restated_customers.customer_id
-            where former.snapshot_date = {{ open_month() }} - 1
-        {%- else %}
-            select customer_id, snapshot_date, is_lapsed from longevity where 1 = 0
-        {%- endif %}
-    ),
-
     -- who has left the snapshots has lapsed
     states as (
         select
@@ -79,34 +68,43 @@ with
             snapshots.month_start,
             snapshots.snapshot_date,
             snapshots.is_current,
+            longevity.customer_id is not null as is_there,
             coalesce(longevity.lifecycle_state, 'dormant') as lifecycle_state,
-            coalesce(longevity.is_lapsed, true) as is_lapsed,
-            false as is_carried
+            coalesce(longevity.is_lapsed, true) as is_lapsed
         from snapshots
         left join
             longevity
             on snapshots.customer_id = longevity.customer_id
             and snapshots.snapshot_date = longevity.snapshot_date
-        union all
-        select
-            customer_id,
-            {{ month_start("snapshot_date") }} as month_start,
-            snapshot_date,
-            false as is_current,
-            cast(null as {{ dbt.type_string() }}) as lifecycle_state,
-            is_lapsed,
-            true as is_carried
-        from carried
     ),
 
     followed as (
         select
             *,
-            not coalesce(
-                lag(is_lapsed) over (partition by customer_id order by snapshot_date),
-                true
-            ) as was_at_risk
+            coalesce(lag(is_there) over by_month, false) as was_there,
+            not coalesce(lag(is_lapsed) over by_month, true) as was_at_risk
         from states
+        window by_month as (partition by customer_id order by snapshot_date)
+    ),
+
+    -- between leaving and coming back nothing was known of the customer: a month must
+    -- not gain a row by what comes later
+    lived as (
+        select followed.*
+        from followed
+        {%- if builds_on_last_night() %}
+            left join
+                restated_customers
+                on followed.customer_id = restated_customers.customer_id
+        {%- endif %}
+        where
+            (followed.is_there or followed.was_there)
+            {%- if builds_on_last_night() %}
+                and (
+                    followed.snapshot_date >= {{ open_month() }}
+                    or restated_customers.customer_id is not null
+                )
+            {%- endif %}
     ),
 
     -- a cancellation may come after the customer has left: the money counts all the
@@ -136,8 +134,7 @@ with
             lifecycle_state,
             is_lapsed,
             was_at_risk
-        from followed
-        where not is_carried
+        from lived
         union all
         select
             sales.customer_id,
@@ -150,9 +147,9 @@ with
         from sales
         inner join months on sales.month_start = months.month_start
         anti join
-            snapshots
-            on sales.customer_id = snapshots.customer_id
-            and sales.month_start = snapshots.month_start
+            lived
+            on sales.customer_id = lived.customer_id
+            and sales.month_start = lived.month_start
     ),
 
     final as (

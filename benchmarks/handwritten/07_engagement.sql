@@ -274,14 +274,19 @@ inner join thresholds using (person, month_start)
 left join lapses using (person, month_start)
 inner join person_ids using (person);
 
-create macro wilson(share, trials, sign) as (
-    share
-    + threshold('wilson_z') ** 2 / (2 * trials)
-    + sign
-    * threshold('wilson_z')
-    * sqrt(share * (1 - share) / trials + threshold('wilson_z') ** 2 / (4.0 * trials * trials))
-)
-/ (1 + threshold('wilson_z') ** 2 / trials);
+-- where the bound is the share itself it is given as such: rounding would rank customers who are equal
+create macro wilson(share, trials, sign) as case
+    when share = (1 + sign) / 2 then share
+    else
+        (
+            share
+            + threshold('wilson_z') ** 2 / (2 * trials)
+            + sign
+            * threshold('wilson_z')
+            * sqrt(share * (1 - share) / trials + threshold('wilson_z') ** 2 / (4.0 * trials * trials))
+        )
+        / (1 + threshold('wilson_z') ** 2 / trials)
+end;
 
 create table engagement.marts.fct_engagement_proactiveness as
 with

@@ -12,7 +12,7 @@ with
             occurred_on,
             lead(act_type) over by_time as next_type,
             occurred_at + to_seconds(3600 * threshold('cart_abandonment_hours')) as waits_until,
-            -- an order after the wait comes too late, and so does a product for being of the same cart
+            -- after the wait an order comes too late, and a product belongs to another cart
             lead(occurred_at) over by_time <= waits_until as is_followed
         from marked_acts
         where act_type in ('add_to_cart', 'order')
@@ -650,11 +650,7 @@ select
     higher_is_better,
     window_unit,
     window_start_on,
-    (
-        window_start_on
-        + case window_unit when 'month' then interval 1 month when 'quarter' then interval 3 month else interval 1 year end
-        - interval 1 day
-    )::date as window_end_on,
+    (window_start_on + to_months(map {'month': 1, 'quarter': 3, 'year': 12}[window_unit]))::date - 1 as window_end_on,
     channel,
     tier,
     responses,

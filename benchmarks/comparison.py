@@ -17,6 +17,18 @@ KEYS: Mapping[str, Sequence[str]] = {
     "dim_interaction_types": ("source_table", "event_name"),
     "dim_campaigns": ("campaign_id",),
     "dim_promotions": ("promotion_id",),
+    "fct_customer_journey": ("customer_id", "journey_stage"),
+    "customer_engagement": ("customer_id",),
+    "fct_channel_days": ("channel", "day"),
+    "fct_survey_scores": (
+        "survey_id",
+        "metric",
+        "scale",
+        "window_unit",
+        "window_start_on",
+        "channel",
+        "tier",
+    ),
     "fct_interactions": ("interaction_id",),
     "fct_touches": ("touch_id",),
     "fct_visits": ("visit_id",),
@@ -34,18 +46,6 @@ KEYS: Mapping[str, Sequence[str]] = {
     "fct_engagement_frequency": ("customer_id", "snapshot_date"),
     "fct_engagement_context": ("customer_id", "snapshot_date", "context"),
     "fct_engagement_volume": ("customer_id", "snapshot_date", "channel"),
-    "fct_customer_journey": ("customer_id", "journey_stage"),
-    "customer_engagement": ("customer_id",),
-    "fct_channel_days": ("channel", "day"),
-    "fct_survey_scores": (
-        "survey_id",
-        "metric",
-        "scale",
-        "window_unit",
-        "window_start_on",
-        "channel",
-        "tier",
-    ),
 }
 TOLERANCE = 1e-9
 _NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL", "BIGINT", "HUGEINT", "INTEGER", "SMALLINT", "TINYINT")

@@ -321,17 +321,17 @@ qualify
 create table survey_responses as
 select
     given(raw.response_id) as source_key,
+    given(raw.survey_id) as survey_id,
     allowed('customer_ref', given(raw.customer_ref)) as customer_ref,
     allowed('email', lower(given(raw.email))) as email,
-    given(raw.survey_id) as survey_id,
     given(raw.metric) as metric,
     raw.score,
     raw.scale_min,
     raw.scale_max,
-    raw.higher_is_better,
-    utc(raw.invited_at) as invited_at,
     raw.invited_at is not null as is_invited,
     raw.sentiment,
+    raw.higher_is_better,
+    utc(raw.invited_at) as invited_at,
     utc(raw.responded_at) as occurred_at,
     utc(raw.loaded_at) as loaded_at
 from parquet_rows('survey_responses') as raw

@@ -274,9 +274,10 @@ inner join thresholds using (person, month_start)
 left join lapses using (person, month_start)
 inner join person_ids using (person);
 
--- where the bound is the share itself it is given as such: rounding would rank customers who are equal
+-- none and all are their own bounds: rounding would rank those who are equal
 create macro wilson(share, trials, sign) as case
-    when share = (1 + sign) / 2 then share
+    when share = (1 + sign) / 2
+    then share
     else
         (
             share

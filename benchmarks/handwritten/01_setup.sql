@@ -82,7 +82,8 @@ select
     channel::channel as channel,
     sales_channel,
     is_offline::boolean as is_offline,
-    is_visit_tracked::boolean as is_visit_tracked
+    is_visit_tracked::boolean as is_visit_tracked,
+    is_subscribed::boolean as is_subscribed
 from seed('channels');
 
 -- Values that name nobody (role mailboxes, placeholders).

@@ -187,6 +187,7 @@ select
     allowed('user_id', given(raw.user_id)) as user_id,
     allowed('email', lower(given(raw.email))) as email,
     allowed('handle', replace(lower(given(raw.handle)), '/@', '/')) as handle,
+    coalesce(given(raw.ticket_type) = 'complaint', false) as is_complaint,
     coalesce(given(raw.created_by), 'customer') as created_by,
     utc(raw.created_at) as occurred_at,
     utc(raw.solved_at) as solved_at,
@@ -246,6 +247,25 @@ qualify
     row_number() over (partition by source_key order by raw.loaded_at desc, raw.is_deleted desc) = 1
     and not coalesce(raw.is_deleted, false);
 
+create table social_account_days as
+select
+    given(raw.network) as network,
+    given(raw.account_id) as account_id,
+    raw.observed_on,
+    raw.followers
+from parquet_rows('social_account_days') as raw
+where
+    given(raw.network) is not null
+    and given(raw.account_id) is not null
+    and raw.followers >= 0
+    and plausible(raw.observed_on::timestamp, utc(raw.loaded_at))
+qualify
+    row_number() over (
+        partition by given(raw.network), given(raw.account_id), raw.observed_on
+        order by raw.loaded_at desc, raw.is_deleted desc
+    ) = 1
+    and not coalesce(raw.is_deleted, false);
+
 create table reviews as
 select
     given(raw.review_id) as source_key,
@@ -260,6 +280,7 @@ select
     ) as handle,
     (case when raw.has_text then 'review_text' else 'review_rating' end)::act_type as act_type,
     coalesce(raw.is_invited, false) as is_invited,
+    raw.rating / nullif(coalesce(raw.rating_max, 5), 0) as rating_share,
     raw.sentiment,
     utc(raw.created_at) as occurred_at,
     utc(raw.loaded_at) as loaded_at
@@ -281,8 +302,10 @@ select
     allowed('loyalty_id', given(raw.loyalty_id)) as loyalty_id,
     allowed('customer_ref', given(raw.customer_ref)) as customer_ref,
     allowed('email', lower(given(raw.email))) as email,
+    types.event_name,
     types.act_type,
     types.is_system,
+    raw.points,
     utc(raw.occurred_at) as occurred_at,
     utc(raw.loaded_at) as loaded_at
 from parquet_rows('loyalty_events') as raw
@@ -298,6 +321,7 @@ qualify
 create table survey_responses as
 select
     given(raw.response_id) as source_key,
+    given(raw.survey_id) as survey_id,
     allowed('customer_ref', given(raw.customer_ref)) as customer_ref,
     allowed('email', lower(given(raw.email))) as email,
     given(raw.metric) as metric,
@@ -306,6 +330,8 @@ select
     raw.scale_max,
     raw.invited_at is not null as is_invited,
     raw.sentiment,
+    raw.higher_is_better,
+    utc(raw.invited_at) as invited_at,
     utc(raw.responded_at) as occurred_at,
     utc(raw.loaded_at) as loaded_at
 from parquet_rows('survey_responses') as raw

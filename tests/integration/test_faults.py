@@ -29,11 +29,12 @@ from warehouse import lock
 from warehouse.night import utc_now
 from warehouse.publication import editions
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
-
 MEGABYTE = 1_000_000
 # as many as somebody has the time for: FAULT_KILLS=100 takes about half of a night's time each
 KILLS = int(os.environ.get("FAULT_KILLS", "5"))
+
+# a minute for every killed night, beside what everything else may take on a busy machine
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_500 + 60 * KILLS)]
 
 
 @dataclass(frozen=True)

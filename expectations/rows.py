@@ -25,7 +25,7 @@ select *, count(*) over () as offending_rows from offending limit :examples
 """
 
 
-def framed(query: str) -> str:
+def framed(query: str, examples: int = EXAMPLES) -> str:
     """Wrap a query over `batch` so that it brings the number of its rows and a few of them.
 
     The frame gives the table under test the name `batch`, whether or not the query joins (upstream
@@ -33,12 +33,13 @@ def framed(query: str) -> str:
 
     Args:
         query: A select statement over `batch`.
+        examples: How many of its rows are brought.
 
     Returns:
         The statement for `ExpectNoRows`.
     """
     escaped = query.strip().replace("{", "{{").replace("}", "}}")
-    return _FRAME.strip().replace(":examples", str(EXAMPLES)).replace(":query", escaped)
+    return _FRAME.strip().replace(":examples", str(examples)).replace(":query", escaped)
 
 
 class ExpectNoRows(UnexpectedRowsExpectation):

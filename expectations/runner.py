@@ -53,6 +53,7 @@ class CheckResult:
         element_count: Rows looked at, if the expectation counts rows.
         unexpected_count: Rows that were not as expected, if it counts rows.
         exception: Why the expectation could not be evaluated; None if it could.
+        sentences: What was seen, as the expectation itself puts it; empty where examples say it.
     """
 
     layer: str
@@ -67,6 +68,7 @@ class CheckResult:
     element_count: int | None
     unexpected_count: int | None
     exception: str | None
+    sentences: tuple[str, ...] = ()
 
 
 def checks(layer: Layer) -> list[tuple[str, str]]:
@@ -120,8 +122,8 @@ def describe_failures(results: Sequence[CheckResult]) -> str:
         results: What a gate returned.
 
     Returns:
-        A headline, then one line per failure with table, expectation, column, count and an example;
-        empty if everything held.
+        A headline, then one line per failure with table, expectation, column, count and an example, or with
+        the sentences that the expectation has for it in lines of their own; empty if everything held.
     """
     failures = [result for result in results if not result.success]
     if not failures:
@@ -136,6 +138,8 @@ def _described(failure: CheckResult) -> str:
         subject += f" (column {failure.column_name})"
     if failure.exception:
         return f"{subject}: could not be evaluated: {failure.exception}"
+    if failure.sentences:
+        return "\n    ".join([f"{subject}:", *failure.sentences])
     evidence = []
     if failure.unexpected_count is not None:
         of = "" if failure.element_count is None else f" of {failure.element_count:,}"
@@ -181,9 +185,10 @@ def _result(suite: Suite, outcome: ExpectationValidationResult) -> CheckResult:
         kwargs[key] for key in ("column", "column_A", "column_B") if kwargs.get(key) is not None
     ]
     found: dict[str, Any] = dict(outcome.result or {})
+    rows = found.get("partial_unexpected_list") or []
     observed = found.get("observed_value")
     if observed is None and not _personal_columns().intersection(columns):
-        observed = found.get("partial_unexpected_list", [])[:EXAMPLES] or None
+        observed = rows[:EXAMPLES] or None
     return CheckResult(
         layer=suite.layer,
         suite=suite.name,
@@ -197,6 +202,7 @@ def _result(suite: Suite, outcome: ExpectationValidationResult) -> CheckResult:
         element_count=found.get("element_count"),
         unexpected_count=found.get("unexpected_count"),
         exception=_exception(outcome.exception_info or {}),
+        sentences=tuple(row["sentence"] for row in rows if isinstance(row, dict) and "sentence" in row),
     )
 
 

@@ -74,7 +74,11 @@ def text_length(column: str, characters: int) -> Expectation:
 
 
 def no_rows(
-    name: str, columns: Sequence[str], query: str, parameters: Mapping[str, Parameter] | None = None
+    name: str,
+    columns: Sequence[str],
+    query: str,
+    parameters: Mapping[str, Parameter] | None = None,
+    examples: int | None = None,
 ) -> Expectation:
     """A query over the table finds nothing.
 
@@ -83,8 +87,9 @@ def no_rows(
         columns: The columns that the expectation is about.
         query: A select statement over `batch` (the table under test) that returns what should not be.
             A query over aggregates says how many rows a line stands for in a column `unexpected_count`,
-            and of how many in `element_count`.
+            and of how many in `element_count`. A column `sentence` says it to people, in place of examples.
         parameters: Values for the `:names` in the query.
+        examples: How many of the query's rows are told, where a few will not do.
 
     Returns:
         The expectation.
@@ -92,10 +97,10 @@ def no_rows(
     Raises:
         KeyError: If the query names a parameter that is not given.
     """
-    from expectations.rows import ExpectNoRows, framed
+    from expectations.rows import EXAMPLES, ExpectNoRows, framed
 
     return ExpectNoRows(
-        unexpected_rows_query=framed(bound(textwrap.dedent(query), parameters or {})),
+        unexpected_rows_query=framed(bound(textwrap.dedent(query), parameters or {}), examples or EXAMPLES),
         meta={"name": name, "columns": list(columns)},
     )
 

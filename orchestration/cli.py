@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime
 from functools import wraps
@@ -29,6 +29,8 @@ from orchestration.settings import PROJECT_ROOT, Settings, SettingsError
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
     from rich.console import Console
+
+    from warehouse.night import Warehouse
 
 Parameters = ParamSpec("Parameters")
 
@@ -252,7 +254,7 @@ def report(warehouse: Path | None, out: Path | None) -> None:
 @click.option("--list", "is_listed", is_flag=True, help="Only say which publications are kept.")
 @_plainly
 def rollback(warehouse: Path | None, run_id: str | None, is_listed: bool) -> None:
-    """Take readers back to an earlier publication, at once and whole.
+    """Take readers back to an earlier publication, at once and whole; the report with them.
 
     How many are kept is ENGAGEMENT_KEEP_PUBLICATIONS. The next night goes forward again: it builds on the
     last one that went well, whatever readers see.
@@ -266,7 +268,12 @@ def rollback(warehouse: Path | None, run_id: str | None, is_listed: bool) -> Non
     place = Warehouse(settings.warehouse)
     try:
         if not is_listed:
-            rollback.roll_back(place, run_id, command=" ".join(["engagement", *sys.argv[1:]]))
+            rollback.roll_back(
+                place,
+                run_id,
+                command=" ".join(["engagement", *sys.argv[1:]]),
+                and_then=lambda: _redraw(place, is_wanted=settings.report),
+            )
         show_editions(_console(), rollback.kept(place))
     except rollback.UnknownRunError as error:
         raise Refusal(str(error), WRONG_USAGE) from error
@@ -274,6 +281,22 @@ def rollback(warehouse: Path | None, run_id: str | None, is_listed: bool) -> Non
         raise Refusal(str(error), NOT_PUBLISHED) from error
     except OSError as error:
         raise Refusal(f"The warehouse {place.folder} cannot be written: {error}", NOT_PUBLISHED) from error
+
+
+def _redraw(place: Warehouse, *, is_wanted: bool) -> None:
+    """Draw the report of what readers see now; rather none than one of what they must not see."""
+    from report import page
+
+    if not is_wanted and not place.report.exists():
+        return
+    try:
+        page.write(place.published, place.report)
+    except Exception as error:
+        # readers have been taken back, and that must not count as failed
+        with suppress(OSError):
+            place.report.unlink(missing_ok=True)
+        what = " ".join(str(error).split()) or type(error).__name__
+        click.echo(f"engagement: there is no report of this publication: {what}", err=True)
 
 
 _identifier_option = click.option(
@@ -373,7 +396,7 @@ def _refusals_of_persons() -> Iterator[None]:
     from warehouse.erasures import ErasureError
     from warehouse.lock import WarehouseBusyError
     from warehouse.persons import UnknownPersonError
-    from warehouse.raw_zone import RawZoneError
+    from warehouse.raw_files import RawZoneError
 
     try:
         yield

@@ -26,6 +26,8 @@ from warehouse.night import Basis
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
+    from warehouse.raw_zone import RawZone
+
 # The order in which data takes its way; a test belongs to the latest layer that it looks at.
 LAYERS = ("raw", "seeds", "staging", "intermediate", "marts", "audit")
 # Layers that one invocation of dbt builds: seeds are the ground that staging stands on.
@@ -35,6 +37,8 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "marts": ("marts",),
     "audit": ("audit",),
 }
+# Raw tables whose rows need a rate, and are read again when the first of a currency comes.
+_WAIT_FOR_RATES = ("orders", "order_returns")
 _PACKAGE = "engagement_warehouse"
 _PARSED = PROJECT_ROOT / "target" / "orchestration"
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml")
@@ -187,6 +191,28 @@ def variables(
         "reporting_currency": reporting_currency,
         "source_time_zones": dict(source_time_zones),
     }
+
+
+def tables_that_may_be_read_whole(
+    zone: RawZone, *, reread_tables: Sequence[str], has_tombstones: bool, restated_models: Sequence[str]
+) -> set[str]:
+    """Return the raw tables of which staging may ask for rows of files that are not new.
+
+    Staging decides that itself, in the middle of a night (macro `is_reread`); this is what could make it,
+    and rather too much than too little.
+
+    Args:
+        zone: What the raw zone holds.
+        reread_tables: Raw tables that are read whole in any case.
+        has_tombstones: Whether anybody is erased: rows that belong to theirs go with them.
+        restated_models: Models that are built anew.
+    """
+    if has_tombstones or any(model.startswith(("base_", "stg_")) for model in restated_models):
+        return {files.table.name for files in zone.tables}
+    has_new_rates = any(
+        files.arrived or files.is_reread for files in zone.tables if files.table.name == "exchange_rates"
+    )
+    return {*reread_tables, *(_WAIT_FOR_RATES if has_new_rates else ())}
 
 
 def build_arguments(

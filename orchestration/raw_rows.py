@@ -75,7 +75,13 @@ def opened(settings: Settings) -> Iterator[RawRows]:
         apart = replace(settings, warehouse=Path(folder))
         place = Warehouse(apart.warehouse)
         place.prepare()
-        raw_zone.open_views(place.staging_file, zone, "no key is needed")
+        raw_zone.open_views(
+            place.staging_file,
+            zone,
+            "no key is needed",
+            gathered=place.gathered,
+            read_whole=[files.table.name for files in zone.tables],
+        )
         _load_blocked(place.staging_file)
         with apart.applied():
             query = dbt.compiled(

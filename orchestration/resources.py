@@ -25,7 +25,7 @@ from warehouse import audit, cleansing, erasures, lock, snapshot_changes, state,
 from warehouse.erasures import Register
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
-from warehouse.raw_zone import RawZoneError
+from warehouse.raw_files import RawZoneError
 from warehouse.snapshot_changes import SnapshotModel
 
 if TYPE_CHECKING:
@@ -210,8 +210,9 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
     def mark_published(self) -> None:
-        """Remember that readers have this night."""
+        """Remember that readers have this night; nobody reads what was gathered for it any more."""
         self._opened.is_published = True
+        self.warehouse.forget_gathered()
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -26,10 +27,11 @@ _COLUMNS = (
     ("first_read_in", "bigint"),
     ("lost_in", "bigint"),
 )
+_ROWS_AT_ONCE = 50_000
 COLUMN_NAMES = tuple(name for name, _ in _COLUMNS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """One file of the raw zone as a night has read it.
 
@@ -81,10 +83,12 @@ def read_ledger(staging_file: Path) -> Ledger:
             return {}
         names = ", ".join(name for name, _ in _COLUMNS)
         rows = connection.execute(f"select {names} from raw.files").fetchall()  # noqa: S608 - our own names
-    entries = [
-        LedgerEntry(table, path, size, modified, count, mark, json.loads(columns), number, lost)
+    # most files of a table have the same columns, which are held once
+    shapes = {columns: json.loads(columns) for *_, columns, _, _ in rows}
+    entries = (
+        LedgerEntry(table, path, size, modified, count, mark, shapes[columns], number, lost)
         for table, path, size, modified, count, mark, columns, number, lost in rows
-    ]
+    )
     return {(entry.table_name, entry.path): entry for entry in entries}
 
 
@@ -92,25 +96,32 @@ def write_ledger(connection: duckdb.DuckDBPyConnection, entries: Iterable[Ledger
     """Replace `raw.files`, in the transaction of the connection."""
     declared = ", ".join(f"{name} {type_}" for name, type_ in _COLUMNS)
     connection.execute(f"create or replace table raw.files ({declared})")
-    rows = [
-        [
-            entry.table_name,
-            entry.path,
-            entry.size_bytes,
-            entry.modified_ns,
-            entry.row_count,
-            entry.last_loaded_at,
-            json.dumps(dict(entry.columns)),
-            entry.first_read_in,
-            entry.lost_in,
+    texts: dict[tuple[tuple[str, str], ...], str] = {}
+
+    def text(columns: Mapping[str, str]) -> str:
+        shape = tuple(columns.items())
+        if shape not in texts:
+            texts[shape] = json.dumps(dict(columns))
+        return texts[shape]
+
+    remaining = iter(entries)
+    while batch := list(islice(remaining, _ROWS_AT_ONCE)):
+        rows = [
+            (
+                entry.table_name,
+                entry.path,
+                entry.size_bytes,
+                entry.modified_ns,
+                entry.row_count,
+                entry.last_loaded_at,
+                text(entry.columns),
+                entry.first_read_in,
+                entry.lost_in,
+            )
+            for entry in batch
         ]
-        for entry in entries
-    ]
-    places = ", ".join("?" for _ in _COLUMNS)
-    for start in range(0, len(rows), 1_000):
-        batch = rows[start : start + 1_000]
-        values = ", ".join(f"({places})" for _ in batch)
+        # a list a column: thousands of placeholders would take seconds
         connection.execute(
-            f"insert into raw.files values {values}",  # noqa: S608 - placeholders only
-            [value for row in batch for value in row],
+            f"insert into raw.files select {', '.join(['unnest(?)'] * len(_COLUMNS))}",
+            [list(column) for column in zip(*rows, strict=True)],
         )

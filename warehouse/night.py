@@ -5,6 +5,7 @@ What does NOT belong here: SQL, Dagster, the environment.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -66,6 +67,11 @@ class Warehouse:
         return self.build / "spill"
 
     @property
+    def gathered(self) -> Path:
+        """Rows of raw tables of very many files, while a night reads them; see `warehouse.raw_zone`."""
+        return self.build / "gathered"
+
+    @property
     def dbt_target(self) -> Path:
         """Compiled SQL of the last night."""
         return self.build / "dbt"
@@ -84,6 +90,10 @@ class Warehouse:
         self.build.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.spill, self.dbt_target):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def forget_gathered(self) -> None:
+        """Remove what was gathered from the raw zone; the next night makes its own."""
+        shutil.rmtree(self.gathered, ignore_errors=True)
 
     def forget_spilled(self) -> None:
         """Remove what killed nights have spilled; call it with the writer's lock held.

@@ -8,36 +8,40 @@ over the files that no published night has read. The zone itself is never writte
 """
 # ruff: noqa: S608 - names and paths are quoted; values do not enter the text of a query.
 
-import csv
-import gzip
-import zlib
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import duckdb
 
 from warehouse.contract import DataType, RawColumn, RawContract, RawTable
 from warehouse.ledger import GONE, Ledger, LedgerEntry, write_ledger
 from warehouse.quoting import identifier, literal
+from warehouse.raw_files import (
+    FILE_COLUMN,
+    FILES_AT_ONCE,
+    FileFormat,
+    FoundFile,
+    RawFile,
+    RawZoneError,
+    batches,
+    format_of,
+    is_hidden,
+    kinds,
+    list_files,
+    list_of,
+    name_in,
+    parquet,
+    read_headers,
+    read_or_tell,
+    unreadable,
+)
 
-FileFormat = Literal["parquet", "csv", "json"]
-
-_FORMATS: Final[Mapping[str, FileFormat]] = {
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".json": "json",
-    ".json.gz": "json",
-    ".jsonl": "json",
-    ".jsonl.gz": "json",
-    ".ndjson": "json",
-    ".ndjson.gz": "json",
-}
 _CONTRACT_TYPES: Final[Mapping[DataType, str]] = {
     "varchar": "VARCHAR",
     "timestamp": "TIMESTAMP",
@@ -53,37 +57,10 @@ _INTEGERS: Final = frozenset(
 _FLOATS: Final = frozenset({"FLOAT", "DOUBLE"})
 _TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _OTHER_TYPES: Final = frozenset({"VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE"})
-_FILE_COLUMN: Final = "__raw_zone_file"
 # A line of CSV may hold a whole document (DuckDB stops at 2 MB by itself); one buffer must hold the line.
 _LONGEST_CSV_LINE: Final = 32_000_000
-_CHUNK: Final = 1 << 20
 # Up to here floating point tells whole numbers apart; the same limit as in macro as_text.
 _EXACT_BELOW: Final = 9_007_199_254_740_992
-
-
-class RawZoneError(RuntimeError):
-    """The raw zone cannot be used; the message names file, table and column, and says what to do."""
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """One file of a raw table.
-
-    Attributes:
-        path: Absolute path.
-        format: How it is read.
-        columns: Name as spelled in the file to DuckDB's type, in the order of the file.
-    """
-
-    path: Path
-    format: FileFormat
-    columns: Mapping[str, str]
-
-    def spelled(self, column: str) -> str | None:
-        """How the file spells a contract column: exactly, else in other case; None if it has none."""
-        if column in self.columns:
-            return column
-        return next((name for name in self.columns if name.casefold() == column), None)
 
 
 @dataclass(frozen=True)
@@ -122,11 +99,11 @@ class TableFiles:
     @property
     def arrived_rows(self) -> int:
         """Number of rows in the files that arrived."""
-        paths = {str(file.path) for file in self.arrived}
+        arrived = {id(file) for file in self.arrived}
         return sum(
             entry.row_count
             for file, entry in zip(self.files, self.ledger, strict=True)
-            if str(file.path) in paths
+            if id(file) in arrived
         )
 
     @property
@@ -190,6 +167,10 @@ def inspect(
             f"A time zone is given for {name}, which is no raw table: "
             f"name {similar[0] if similar else 'one of ' + ', '.join(sorted(contract))}"
         )
+    noted: dict[str, dict[str, LedgerEntry]] = {name: {} for name in contract}
+    for (name, path), entry in (ledger or {}).items():
+        if name in noted:
+            noted[name][path] = entry
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         tables = tuple(
@@ -198,7 +179,7 @@ def inspect(
                 raw,
                 table,
                 (time_zones or {}).get(table.name, "UTC"),
-                _Nights(ledger or {}, night_number, last_night_number),
+                _Nights(noted[table.name], night_number, last_night_number),
             )
             for table in contract.values()
         )
@@ -208,7 +189,7 @@ def inspect(
             f"orders/2024-01-01.parquet; known tables are {', '.join(sorted(contract))}"
         )
     unknown = sorted(
-        entry.name for entry in raw.iterdir() if entry.name not in contract and not _is_hidden(entry.name)
+        entry.name for entry in raw.iterdir() if entry.name not in contract and not is_hidden(entry.name)
     )
     return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
 
@@ -250,6 +231,9 @@ def open_views(
     hash_key: str,
     night_number: int = 1,
     tombstones: Sequence[str] = (),
+    *,
+    gathered: Path | None = None,
+    read_whole: Collection[str] = (),
 ) -> None:
     """Make schemas ``raw`` and ``arrived`` in one DuckDB file: a view per table, the ledger, the private key.
 
@@ -263,11 +247,29 @@ def open_views(
             ``raw.hash_key``.
         night_number: This night; the only row of ``raw.night``, by which the file is recognised.
         tombstones: What ``raw.tombstones`` holds: staging leaves out rows that name an erased person.
+        gathered: Folder for the rows of tables of very many files, its old content removed: a night reads
+            its rows a dozen times, opening files is what costs, and a view that names a million of them
+            takes gigabytes. Whoever is done with the views removes it. Without one every view reads the
+            files themselves.
+        read_whole: Raw tables of which all files may be read, beside those that `zone` says. Of others the
+            view over very many files, where few have arrived, is an error to read.
     """
     if isinstance(database, Path):
         with duckdb.connect(str(database)) as connection:
-            open_views(connection, zone, hash_key, night_number, tombstones)
+            open_views(
+                connection,
+                zone,
+                hash_key,
+                night_number,
+                tombstones,
+                gathered=gathered,
+                read_whole=read_whole,
+            )
         return
+    if gathered is not None:
+        shutil.rmtree(gathered, ignore_errors=True)
+    # rows have no order, and gathering them in that of the files takes six times as long
+    database.execute("set preserve_insertion_order = false")
     database.execute("begin")
     try:
         for schema in ("raw", "arrived"):
@@ -275,11 +277,9 @@ def open_views(
         # dbt's threads would trip over each other if they made it
         database.execute("create schema if not exists tonight")
         for files in zone.tables:
-            query = _query(zone.path, files.table, files.files, files.columns)
-            database.execute(f"create or replace view raw.{identifier(files.table.name)} as {query}")
-            types = {column.name: _view_type(column, files.arrived) for column in files.table.columns}
-            query = _query(zone.path, files.table, files.arrived, types)
-            database.execute(f"create or replace view arrived.{identifier(files.table.name)} as {query}")
+            is_whole = files.is_reread or files.table.name in read_whole
+            for schema, query in _views(database, zone.path, files, gathered, is_whole=is_whole):
+                database.execute(f"create or replace view {schema}.{identifier(files.table.name)} as {query}")
         write_ledger(database, (entry for files in zone.tables for entry in (*files.ledger, *files.gone)))
         database.execute("create or replace table raw.hash_key (hash_key varchar not null)")
         database.execute("insert into raw.hash_key values (?)", [hash_key])
@@ -291,6 +291,61 @@ def open_views(
     except duckdb.Error:
         database.execute("rollback")
         raise
+    finally:
+        database.execute("reset preserve_insertion_order")
+
+
+def _views(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Path,
+    files: TableFiles,
+    gathered: Path | None,
+    *,
+    is_whole: bool,
+) -> Iterator[tuple[str, str]]:
+    """Schema and query of a table's two views."""
+    have_all_arrived = len(files.arrived) == len(files.files)
+    shapes = kinds(files.arrived)
+    types = {column.name: _view_type(column, shapes) for column in files.table.columns}
+    for schema, some, columns, is_read in (
+        ("raw", files.files, files.columns, is_whole or have_all_arrived),
+        ("arrived", files.arrived, types, True),
+    ):
+        if gathered is None or len(some) <= FILES_AT_ONCE:
+            yield schema, _query(raw, files.table, some, columns)
+            continue
+        if not is_read:
+            yield schema, _refusal(files.table, len(some), columns)
+            continue
+        folder = gathered / ("raw" if have_all_arrived else schema) / files.table.name
+        if not folder.exists():
+            _gather(connection, raw, files.table, some, columns, folder)
+        written = list_of(sorted(folder.glob("*.parquet")))
+        yield schema, f"select * from read_parquet({written}, hive_partitioning = false)"
+
+
+def _refusal(table: RawTable, count: int, columns: Mapping[str, str]) -> str:
+    """The query of a view whose rows nobody should want, because that was not foreseen."""
+    said = literal(
+        f"Raw table {table.name} has {count:,} files, of which only those that have arrived were opened: run "
+        "the night with --full-refresh"
+    )
+    return f"{_nothing(columns)} where error({said}) is null"
+
+
+def _gather(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Path,
+    table: RawTable,
+    files: Sequence[RawFile],
+    columns: Mapping[str, str],
+    folder: Path,
+) -> None:
+    """Write what a view over very many files would say into a few."""
+    folder.mkdir(mode=0o700, parents=True)
+    for number, batch in enumerate(batches(files)):
+        file = literal(folder / f"{number:06}.parquet")
+        connection.execute(f"copy ({_query(raw, table, batch, columns)}) to {file} (format parquet)")
 
 
 def empty_zone(path: Path, contract: RawContract) -> RawZone:
@@ -336,7 +391,7 @@ def rows_of_keys(
         duckdb.Error: A file cannot be read, or no longer has these columns.
     """
     found = [
-        RawFile(path=raw / path, format=_format(path), columns=columns)
+        RawFile(path=raw / path, format=format_of(path), columns=columns)
         for path, columns in sorted(files.items())
     ]
     query = _query(raw, table, found, {column.name: "VARCHAR" for column in table.columns})
@@ -350,9 +405,9 @@ def rows_of_keys(
 
 @dataclass(frozen=True)
 class _Nights:
-    """What earlier nights have noted, and which of them counts."""
+    """What earlier nights have noted of a table's files, by path, and which of them counts."""
 
-    ledger: Ledger
+    noted: Mapping[str, LedgerEntry]
     number: int
     last_number: int
 
@@ -360,63 +415,79 @@ class _Nights:
 def _inspect_table(
     connection: duckdb.DuckDBPyConnection, raw: Path, table: RawTable, time_zone: str, nights: _Nights
 ) -> TableFiles:
-    paths, ignored = _list_files(raw / table.name)
-    noted = {path: entry for (name, path), entry in nights.ledger.items() if name == table.name}
-    unchanged = {
-        path: entry
-        for path, _ in paths
-        if (entry := noted.get(str(path.relative_to(raw)))) is not None and _is_unchanged(path, entry)
-    }
+    found, ignored = list_files(raw / table.name)
+    noted = nights.noted
+    entries: dict[str, LedgerEntry] = {}
+    new: list[FoundFile] = []
+    for file in found:
+        path = name_in(raw, file.path)
+        entry = noted.get(path)
+        if entry is not None and entry.is_of(file.size_bytes, file.modified_ns):
+            entries[path] = entry
+        else:
+            new.append(file)
+    headers = list(read_headers(connection, raw, table, new))
+    columns_of = {file.path: file.columns for file in headers}
     files = tuple(
-        RawFile(path=path, format=format_, columns=unchanged[path].columns)
-        if path in unchanged
-        else _read_header(connection, raw, table, path, format_)
-        for path, format_ in paths
+        RawFile(
+            file.path,
+            file.format,
+            entries[path].columns if (path := name_in(raw, file.path)) in entries else columns_of[file.path],
+        )
+        for file in found
     )
-    for file in files:
-        for column in table.required:
-            # A JSON file without a row has no keys; nothing is missing from it.
-            if file.spelled(column) is None and (file.columns or file.format != "json"):
-                raise RawZoneError(
-                    f"{file.path.relative_to(raw)}: required column {column} of raw table {table.name} is "
-                    "missing; add it to the loader's output or move the file out of the raw zone"
-                )
-    columns = {column.name: _view_type(column, files) for column in table.columns}
+    shapes = kinds(files)
+    _require_columns(raw, table, files, shapes)
+    columns = {column.name: _view_type(column, shapes) for column in table.columns}
     known = set(columns)
-    extra = {name for file in files for name in file.columns if name.casefold() not in known}
-    new = [file for file in files if file.path not in unchanged]
-    entries = unchanged | {
-        file.path: _succeeding(noted.get(entry.path), entry)
-        for file, entry in _measured(connection, raw, table, new, time_zone, nights.number)
-    }
-    ledger = tuple(entries[file.path] for file in files)
-    present = {entry.path for entry in ledger}
+    extra = {name for file in shapes for name in file.columns if name.casefold() not in known}
+    for entry in _measured(connection, raw, table, new, headers, time_zone, nights.number):
+        entries[entry.path] = _succeeding(noted.get(entry.path), entry)
+    ledger = tuple(entries[name_in(raw, file.path)] for file in files)
     gone = tuple(
         entry if entry.size_bytes == GONE else entry.gone(nights.number)
         for path, entry in noted.items()
-        if path not in present and (entry.size_bytes != GONE or entry.lost_in > nights.last_number)
+        if path not in entries and (entry.size_bytes != GONE or entry.lost_in > nights.last_number)
     )
     return TableFiles(
         table=table,
         files=files,
         columns=columns,
         missing_columns=tuple(
-            name for name in columns if files and all(file.spelled(name) is None for file in files)
+            name for name in columns if files and all(file.spelled(name) is None for file in shapes)
         ),
         extra_columns=tuple(sorted(extra)),
-        ignored_files=tuple(str(path.relative_to(raw)) for path in ignored),
+        ignored_files=tuple(name_in(raw, path) for path in ignored),
         rows=sum(entry.row_count for entry in ledger),
         last_loaded_at=max((entry.last_loaded_at for entry in ledger if entry.last_loaded_at), default=None),
         ledger=ledger,
-        arrived=tuple(file for file in files if entries[file.path].first_read_in > nights.last_number),
+        arrived=tuple(
+            file
+            for file, entry in zip(files, ledger, strict=True)
+            if entry.first_read_in > nights.last_number
+        ),
         gone=gone,
         is_reread=any(entry.lost_in > nights.last_number for entry in (*ledger, *gone)),
     )
 
 
-def _is_unchanged(path: Path, entry: LedgerEntry) -> bool:
-    found = path.stat()
-    return entry.is_of(found.st_size, found.st_mtime_ns)
+def _require_columns(raw: Path, table: RawTable, files: Sequence[RawFile], shapes: Sequence[RawFile]) -> None:
+    """Refuse the first file that lacks a required column."""
+    lacking = {
+        id(file.columns): column
+        for file in shapes
+        # A JSON file without a row has no keys; nothing is missing from it.
+        if file.columns or file.format != "json"
+        for column in reversed(table.required)
+        if file.spelled(column) is None
+    }
+    if not lacking:
+        return
+    file = next(file for file in files if id(file.columns) in lacking)
+    raise RawZoneError(
+        f"{name_in(raw, file.path)}: required column {lacking[id(file.columns)]} of raw table {table.name} "
+        "is missing; add it to the loader's output or move the file out of the raw zone"
+    )
 
 
 def _succeeding(former: LedgerEntry | None, entry: LedgerEntry) -> LedgerEntry:
@@ -424,107 +495,6 @@ def _succeeding(former: LedgerEntry | None, entry: LedgerEntry) -> LedgerEntry:
     if former is None:
         return entry
     return replace(entry, lost_in=former.lost_in if former.size_bytes == GONE else entry.first_read_in)
-
-
-def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]]:
-    """Files below a folder with their formats, and those of no known format; hidden ones in neither."""
-    if (folder.is_symlink() or folder.exists()) and not folder.is_dir():
-        raise RawZoneError(
-            f"{folder.name}: raw table {folder.name} must be a folder of files, and this is none"
-        )
-    known: list[tuple[Path, FileFormat]] = []
-    ignored: list[Path] = []
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if any(_is_hidden(part) for part in path.relative_to(folder).parts):
-            continue
-        if not path.is_file():
-            _require_folder(path, folder)
-            continue
-        if path.name.endswith(tuple(_FORMATS)):
-            known.append((path, _format(path.name)))
-        else:
-            ignored.append(path)
-    return known, ignored
-
-
-def _require_folder(path: Path, folder: Path) -> None:
-    """Refuse what is neither a file nor a folder: it would be passed over in silence."""
-    if path.is_symlink():
-        what = "a link to a folder, which is not followed" if path.is_dir() else "a link that leads nowhere"
-    elif not path.is_dir():
-        what = "neither a file nor a folder"
-    else:
-        return
-    raise RawZoneError(
-        f"{path.relative_to(folder.parent)}: this entry of raw table {folder.name} is {what}; put the file "
-        "itself there, or move it out of the raw zone"
-    )
-
-
-def _format(name: str) -> FileFormat:
-    return next(found for suffix, found in _FORMATS.items() if name.endswith(suffix))
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "_")) or name.endswith(".tmp")
-
-
-def _read_header(
-    connection: duckdb.DuckDBPyConnection, raw: Path, table: RawTable, path: Path, format_: FileFormat
-) -> RawFile:
-    """Column names and types of one file.
-
-    Raises:
-        RawZoneError: The file cannot be read as what its name says.
-    """
-    try:
-        if path.suffix == ".gz":
-            _decompress(path)
-        if format_ == "parquet":
-            described = connection.execute(f"describe select * from {_parquet([path])}").fetchall()
-            columns = {name: type_ for name, type_, *_ in described if name != _FILE_COLUMN}
-        elif format_ == "csv":
-            columns = dict.fromkeys(_csv_header(path), "VARCHAR")
-        else:
-            keys = connection.execute(
-                "select distinct unnest(json_keys(json)) as key "
-                "from read_json_objects(?, format = 'auto') order by key",
-                [_glob_free(path)],
-            )
-            columns = {key: "VARCHAR" for (key,) in keys.fetchall()}
-    except (duckdb.Error, OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
-        raise _unreadable(raw, table, path, error) from error
-    return RawFile(path=path, format=format_, columns=columns)
-
-
-def _decompress(path: Path) -> None:
-    """Read a compressed file to its end: DuckDB takes one that breaks off after a row for a shorter file.
-
-    Raises:
-        EOFError: It breaks off.
-        OSError: It is not compressed, or its checksum does not hold.
-    """
-    with gzip.open(path) as content:
-        while content.read(_CHUNK):
-            pass
-
-
-def _csv_header(path: Path) -> list[str]:
-    """Names in the first line of a CSV file; a column without one is called by its position.
-
-    Raises:
-        ValueError: There is no header, or a name stands in it twice; also for text that is not UTF-8.
-    """
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
-        header = next(csv.reader(lines), None)
-    if not header:
-        raise ValueError("it has no header line")
-    names = [name.strip() or f"column {position}" for position, name in enumerate(header, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"column {twice[0]} stands twice in its header")
-    return names
 
 
 def _view_type(column: RawColumn, files: Iterable[RawFile]) -> str:
@@ -556,14 +526,14 @@ def _measured(
     connection: duckdb.DuckDBPyConnection,
     raw: Path,
     table: RawTable,
+    found: Sequence[FoundFile],
     files: Sequence[RawFile],
     time_zone: str,
     night_number: int,
-) -> list[tuple[RawFile, LedgerEntry]]:
+) -> Iterator[LedgerEntry]:
     """Rows and high-water mark of every file; names the file if one cannot be read to its end."""
-    if not files:
-        return []
-    columns = {column.name: _view_type(column, files) for column in table.columns}
+    shapes = kinds(files)
+    columns = {column.name: _view_type(column, shapes) for column in table.columns}
     latest = _latest(columns["loaded_at"], time_zone)
 
     def measured(some: Sequence[RawFile]) -> dict[str, tuple[int, datetime | None]]:
@@ -572,35 +542,25 @@ def _measured(
         )
         return {path: (rows, mark) for path, rows, mark in connection.execute(query).fetchall()}
 
-    before = {file.path: file.path.stat() for file in files}
-    try:
-        found = measured(files)
-    except duckdb.Error as error:
-        for file in files:
-            try:
-                measured([file])
-            except duckdb.Error as cause:
-                raise _unreadable(raw, table, file.path, cause) from cause
-        raise RawZoneError(f"Raw table {table.name} cannot be read: {_told(error)}") from error
-    entries = []
-    for file in files:
-        path = str(file.path.relative_to(raw))
-        rows, mark = found.get(path, (0, None))
-        if rows and not file.columns:
-            raise _unreadable(raw, table, file.path, ValueError("its values are no objects with columns"))
-        entry = LedgerEntry(
-            table_name=table.name,
-            path=path,
-            # as it was before it was read: what a loader appends meanwhile shows in the next night
-            size_bytes=before[file.path].st_size,
-            modified_ns=before[file.path].st_mtime_ns,
-            row_count=rows,
-            last_loaded_at=mark,
-            columns=file.columns,
-            first_read_in=night_number,
-        )
-        entries.append((file, entry))
-    return entries
+    # as they were before they were read: what a loader appends meanwhile shows in the next night
+    before = {file.path: file for file in found}
+    for batch in batches(files):
+        marks = read_or_tell(raw, table, batch, measured)
+        for file in batch:
+            path = name_in(raw, file.path)
+            rows, mark = marks.get(path, (0, None))
+            if rows and not file.columns:
+                raise unreadable(raw, table, file.path, ValueError("its values are no objects with columns"))
+            yield LedgerEntry(
+                table_name=table.name,
+                path=path,
+                size_bytes=before[file.path].size_bytes,
+                modified_ns=before[file.path].modified_ns,
+                row_count=rows,
+                last_loaded_at=mark,
+                columns=file.columns,
+                first_read_in=night_number,
+            )
 
 
 def _latest(type_: str, time_zone: str) -> str:
@@ -624,37 +584,47 @@ def _query(raw: Path, table: RawTable, files: Sequence[RawFile], columns: Mappin
     scans = [_scan(raw, table, group, columns) for group in _groups(table, files)]
     if scans:
         return " union all ".join(scans)
-    empty = [f"cast(null as {type_}) as {identifier(name)}" for name, type_ in columns.items()]
-    return f"select {', '.join(empty)}, cast(null as varchar) as source_file where false"
+    return f"{_nothing(columns)} where false"
+
+
+def _nothing(columns: Mapping[str, str]) -> str:
+    """A select of one row of nulls, of the columns and types of a view."""
+    nulls = [f"cast(null as {type_}) as {identifier(name)}" for name, type_ in columns.items()]
+    return f"select {', '.join(nulls)}, cast(null as varchar) as source_file"
 
 
 def _groups(table: RawTable, files: Iterable[RawFile]) -> Iterator[list[RawFile]]:
     """Files that one scan can read: same format, same columns (JSON: same spelling of the contract's)."""
     groups: dict[tuple[object, ...], list[RawFile]] = {}
+    signatures: dict[tuple[FileFormat, int], tuple[object, ...]] = {}
     for file in files:
-        if file.format == "json":
-            signature: tuple[object, ...] = tuple(
-                name
-                for column in table.columns
-                if (name := file.spelled(column.name)) not in {None, column.name}
-            )
-        else:
-            signature = tuple(file.columns.items())
-        groups.setdefault((file.format, *signature), []).append(file)
+        kind = (file.format, id(file.columns))
+        if kind not in signatures:
+            signatures[kind] = (file.format, *_signature(table, file))
+        groups.setdefault(signatures[kind], []).append(file)
     yield from groups.values()
+
+
+def _signature(table: RawTable, file: RawFile) -> tuple[object, ...]:
+    if file.format != "json":
+        return tuple(file.columns.items())
+    return tuple(
+        name for column in table.columns if (name := file.spelled(column.name)) not in {None, column.name}
+    )
 
 
 def _scan(raw: Path, table: RawTable, group: Sequence[RawFile], columns: Mapping[str, str]) -> str:
     """A select of the contract's columns, in their types in the view, from files that one scan can read."""
-    types = {name: type_ for file in group for name, type_ in file.columns.items()}
+    shapes = kinds(group)
+    types = {name: type_ for file in shapes for name, type_ in file.columns.items()}
     read: dict[str, str] = {}
     for column in table.columns:
-        spelled = next((name for file in group if (name := file.spelled(column.name)) is not None), None)
+        spelled = next((name for file in shapes if (name := file.spelled(column.name)) is not None), None)
         if spelled is not None:
             read[column.name] = spelled
     paths = [file.path for file in group]
     if group[0].format == "parquet":
-        reader = _parquet(paths)
+        reader = parquet(paths)
     elif group[0].format == "csv":
         reader = _csv(paths, tuple(group[0].columns))
     else:
@@ -670,7 +640,7 @@ def _scan(raw: Path, table: RawTable, group: Sequence[RawFile], columns: Mapping
             value = _converted(identifier(read[name]), types[read[name]], type_, is_text=is_text)
         select.append(f"{value} as {identifier(name)}")
     # An absolute path would tell where the machine keeps its data, and differ from machine to machine.
-    select.append(f"substr({_FILE_COLUMN}, {len(str(raw)) + 2}) as source_file")
+    select.append(f"substr({FILE_COLUMN}, {len(str(raw)) + 2}) as source_file")
     return f"select {', '.join(select)} from {reader}"
 
 
@@ -690,18 +660,11 @@ def _converted(column: str, type_: str, wanted: str, *, is_text: bool) -> str:
     )
 
 
-def _parquet(paths: Sequence[Path]) -> str:
-    return (
-        f"read_parquet({_list(paths)}, filename = '{_FILE_COLUMN}', hive_partitioning = false, "
-        "binary_as_string = true)"
-    )
-
-
 def _csv(paths: Sequence[Path], header: Sequence[str]) -> str:
     """Reads text as text: nothing about the file is guessed."""
     return (
-        f"read_csv({_list(paths)}, columns = {_text_columns(header)}, auto_detect = false, header = true, "
-        f"delim = ',', quote = '\"', escape = '\"', filename = '{_FILE_COLUMN}', hive_partitioning = false, "
+        f"read_csv({list_of(paths)}, columns = {_text_columns(header)}, auto_detect = false, header = true, "
+        f"delim = ',', quote = '\"', escape = '\"', filename = '{FILE_COLUMN}', hive_partitioning = false, "
         f"max_line_size = {_LONGEST_CSV_LINE}, buffer_size = {_LONGEST_CSV_LINE})"
     )
 
@@ -710,38 +673,10 @@ def _json(paths: Sequence[Path], keys: Sequence[str]) -> str:
     """Reads every value as text, a nested one as its JSON."""
     # A reader needs at least one column; files without any row have none.
     return (
-        f"read_json({_list(paths)}, columns = {_text_columns(keys or ('loaded_at',))}, format = 'auto', "
-        f"filename = '{_FILE_COLUMN}', hive_partitioning = false)"
+        f"read_json({list_of(paths)}, columns = {_text_columns(keys or ('loaded_at',))}, format = 'auto', "
+        f"filename = '{FILE_COLUMN}', hive_partitioning = false)"
     )
 
 
 def _text_columns(names: Sequence[str]) -> str:
     return "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names) + "}"
-
-
-def _list(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(literal(_glob_free(path)) for path in paths) + "]"
-
-
-def _glob_free(path: Path) -> str:
-    """The path as a pattern that matches itself only."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-
-
-def _unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> RawZoneError:
-    return RawZoneError(
-        f"{path.relative_to(raw)}: file of raw table {table.name} cannot be read "
-        f"({_told(error).replace(f'{raw}/', '')}); "
-        "land it again or move it out of the raw zone"
-    )
-
-
-def _told(error: Exception) -> str:
-    """What a reader's error says, in one line, without the row it quotes: rows hold personal data."""
-    said: list[str] = []
-    for line in str(error).splitlines():
-        if line.startswith(("Possible fixes", "LINE ")) or not line.strip():
-            break
-        if not line.startswith("Original Line"):
-            said.append(line.strip())
-    return "; ".join(said) or type(error).__name__

@@ -5,7 +5,7 @@ What does NOT belong here: how a file takes the place of another (`warehouse.pub
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from warehouse import audit, lock, summary
@@ -52,13 +52,20 @@ def kept(warehouse: Warehouse) -> list[Kept]:
     ]
 
 
-def roll_back(warehouse: Warehouse, run_id: str | None, *, command: str) -> Edition:
+def roll_back(
+    warehouse: Warehouse,
+    run_id: str | None,
+    *,
+    command: str,
+    and_then: Callable[[], object] = lambda: None,
+) -> Edition:
     """Take readers to a kept publication; return it.
 
     Args:
         warehouse: The warehouse.
         run_id: Run to go to, or how its id begins; the one before the current one when absent.
         command: What asked for it, for whoever waits for the lock meanwhile.
+        and_then: Done once readers see it, before another writer can publish.
 
     Raises:
         UnknownRunError: No kept publication, or more than one, is of that run.
@@ -76,6 +83,7 @@ def roll_back(warehouse: Warehouse, run_id: str | None, *, command: str) -> Edit
         except PublicationError as error:
             raise RollbackError(str(error)) from error
         audit.record_rollback(warehouse.marts_file, edition.published_at, utc_now())
+        and_then()
         held.finish("rolled back", f"readers see run {edition.run_id}")
     return edition
 

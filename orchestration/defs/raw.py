@@ -116,7 +116,20 @@ def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[d
     key = settings.private_hash_key()
     night.begin()
     night.mark_reread(zone.reread_tables)
-    raw_zone.open_views(night.warehouse.staging_file, zone, key, basis.number, night.register.tombstones)
+    raw_zone.open_views(
+        night.warehouse.staging_file,
+        zone,
+        key,
+        basis.number,
+        night.register.tombstones,
+        gathered=night.warehouse.gathered,
+        read_whole=dbt.tables_that_may_be_read_whole(
+            zone,
+            reread_tables=night.reread_tables,
+            has_tombstones=bool(night.register.tombstones),
+            restated_models=night.restatement.models,
+        ),
+    )
     loads = {
         files.table.name: _source_load(files, is_reread=files.table.name in night.reread_tables)
         for files in zone.tables
@@ -133,7 +146,7 @@ def _source_load(files: raw_zone.TableFiles, *, is_reread: bool) -> audit.Source
     return audit.SourceLoad(
         table_name=files.table.name,
         file_count=len(files.files),
-        size_bytes=sum(file.path.stat().st_size for file in files.files),
+        size_bytes=sum(entry.size_bytes for entry in files.ledger),
         row_count=files.rows,
         files_read=len(files.files if is_reread else files.arrived),
         rows_read=files.rows if is_reread else files.arrived_rows,

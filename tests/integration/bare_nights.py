@@ -151,7 +151,21 @@ class BareWarehouse:
         zone = raw_zone.inspect(self.raw, _contract(), {}, ledger, basis.number, basis.last_number)
         audit.begin(self.place.marts_file, night)
         register = erasures.read(self.place.erasures, HASH_KEY)
-        raw_zone.open_views(self.place.staging_file, zone, HASH_KEY, basis.number, register.tombstones)
+        reread = (*zone.reread_tables, *(register.pending_tables if basis.last_number else ()))
+        raw_zone.open_views(
+            self.place.staging_file,
+            zone,
+            HASH_KEY,
+            basis.number,
+            register.tombstones,
+            gathered=self.place.gathered,
+            read_whole=dbt.tables_that_may_be_read_whole(
+                zone,
+                reread_tables=reread,
+                has_tombstones=bool(register.tombstones),
+                restated_models=(),
+            ),
+        )
         arguments = dbt.build_arguments(
             select=[selector for layer in _LAYERS for selector in dbt.selection(layer)],
             variables=dbt.variables(
@@ -161,7 +175,7 @@ class BareWarehouse:
                 reporting_currency=self.settings.reporting_currency,
                 source_time_zones={},
                 basis=basis,
-                reread_tables=(*zone.reread_tables, *(register.pending_tables if basis.last_number else ())),
+                reread_tables=reread,
                 has_tombstones=bool(register.tombstones),
             ),
             target=self.place.dbt_target,
@@ -184,6 +198,7 @@ class BareWarehouse:
         ]
         assert not failures, "\n".join(failures)
         audit.succeed(self.place.marts_file, night, utc_now(), fingerprints)
+        self.place.forget_gathered()
         return night
 
     def killed_night(self, as_of: date, *, after_models: int) -> None:

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from nights import open_published, run_night
 
 from warehouse import lock, state
+from warehouse.night import Warehouse
+from warehouse.raw_files import FILES_AT_ONCE
 
 pytestmark = pytest.mark.slow
 
@@ -172,17 +175,32 @@ def test_a_first_night_on_a_broken_raw_zone_leaves_no_warehouse(tmp_path: Path):
     assert [path.name for path in (tmp_path / "warehouse").iterdir()] == ["night.lock"]
 
 
-def test_a_full_refresh_says_the_same(sample_raw: Path, sample_warehouse: Path, tmp_path: Path):
-    warehouse = tmp_path / "warehouse"
+def test_a_full_refresh_over_very_many_small_files_says_the_same(
+    sample_raw: Path, sample_warehouse: Path, tmp_path: Path
+):
+    raw, warehouse = tmp_path / "raw", tmp_path / "warehouse"
     shutil.copytree(sample_warehouse, warehouse)
-    refreshed = nightly(sample_raw, warehouse, "--full-refresh")
+    shutil.copytree(sample_raw, raw)
+    cut_into_files(raw / "web_events", FILES_AT_ONCE + 1)
+    refreshed = nightly(raw, warehouse, "--full-refresh")
     assert refreshed.returncode == 0, refreshed.stderr
+    assert not Warehouse(warehouse).gathered.exists()
     with open_published(sample_warehouse) as first, open_published(warehouse) as second:
         assert contents(second) == contents(first)
         assert second.execute("select is_full_refresh from audit.runs order by started_at").fetchall() == [
             (False,),
             (True,),
         ]
+
+
+def cut_into_files(folder: Path, count: int) -> None:
+    """Put a table's only file into many: a row in each, and nothing in those that are left."""
+    (file,) = folder.glob("*.parquet")
+    whole = pq.read_table(file)
+    assert 0 < whole.num_rows < count
+    file.unlink()
+    for number in range(count):
+        pq.write_table(whole.slice(number, 1), folder / f"{number}.parquet")
 
 
 def test_an_earlier_day_is_published_over_a_later_one(

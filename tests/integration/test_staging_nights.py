@@ -380,6 +380,11 @@ def test_a_feed_that_mostly_ends_in_quarantine_stops_at_the_gate(history: Nights
         )
         assert (stopped.unexpected_count, stopped.element_count) == (21, 30)
         assert stopped.severity == "critical"
+        (sentence,) = stopped.sentences
+        assert sentence.startswith(
+            "store_visits: 21 of 30 rows (70.0 %) are in quarantine, more than 5.0 % "
+            "(unreadable_entered_at: 21): mend the loader"
+        )
     land(history.raw, "store_visits/b", *(row.replace("?", "2024-07-01") for row in bad))
     history.night()
     assert failed_expectations(history) == []

@@ -150,7 +150,7 @@ def test_a_rollback_from_the_command_line(tmp_path: Path):
             connection.execute(
                 "create or replace table audit.runs as select ? as run_id, ?::date as as_of,"
                 f" ?::timestamp as published_at, now()::timestamp as started_at, {tools},"
-                " '' as business_time_zone, '' as code_version",
+                " '' as business_time_zone, '' as reporting_currency, '' as code_version",
                 [f"run-{day}", f"2024-05-0{day}", moment.replace(tzinfo=None)],
             )
         edition = Edition(f"run-{day}", date(2024, 5, day), moment)
@@ -161,10 +161,23 @@ def test_a_rollback_from_the_command_line(tmp_path: Path):
         line.split()[3]: "readers see it" in line for line in listed.stdout.splitlines() if "run-" in line
     }
     assert seen == {"run-2": True, "run-1": False}
+    assert run("report", "--warehouse", tmp_path).returncode == 0
+    assert "Engagement report, 2024-05-02" in warehouse.report.read_text()
     assert run("rollback", "--to", "run-9", "--warehouse", tmp_path).returncode == 2
-    assert run("rollback", "--warehouse", tmp_path).returncode == 0
+    gone_back = run("rollback", "--warehouse", tmp_path)
+    assert (gone_back.returncode, gone_back.stderr) == (0, "")
     with duckdb.connect(str(warehouse.published), read_only=True) as connection:
         assert connection.execute("from marts.days").fetchall() == [(1,)]
+    page = warehouse.report.read_text()
+    assert "Engagement report, 2024-05-01" in page and "run-1" in page and "run-2" not in page
+    # readers are taken back whether or not the page can be written
+    warehouse.report.unlink()
+    warehouse.report.mkdir()
+    gone_forward = run("rollback", "--to", "run-2", "--warehouse", tmp_path)
+    assert gone_forward.returncode == 0
+    assert "there is no report of this publication: The report" in gone_forward.stderr
+    with duckdb.connect(str(warehouse.published), read_only=True) as connection:
+        assert connection.execute("from marts.days").fetchall() == [(2,)]
 
 
 def test_the_dagster_home_is_made_once_and_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -202,7 +202,7 @@ def test_a_killed_run_holds_up_no_later_night_for_ever():
 
 def test_a_step_that_dagster_tries_again_is_not_a_wrong_model():
     from orchestration.resources import _as_failure
-    from warehouse.raw_zone import RawZoneError
+    from warehouse.raw_files import RawZoneError
 
     for final in (dbt.DbtError("x"), RawZoneError("x")):
         failure = _as_failure(final)

@@ -98,6 +98,10 @@ def warehouse(tmp_path: Path) -> Path:
             "rows_out bigint, rows_quarantined bigint, rows_superseded bigint, rows_deleted bigint)"
         )
         connection.execute(
+            "create table staging.staging.stg_quarantine__rows "
+            "(source_table varchar, quarantine_rule varchar, changed_in bigint)"
+        )
+        connection.execute(
             "create table staging.intermediate.int_interactions__identified (source_table varchar)"
         )
         connection.execute("create table staging.intermediate.int_touches__identified (touch_id varchar)")
@@ -912,9 +916,64 @@ def test_a_raw_table_may_have_its_own_limit_of_quarantine(
         for result in run_gate("staging", warehouse)
         if result.expectation == "expect_few_rows_in_quarantine"
     )
-    assert json.loads(result.observed or "") == [
-        {"source_table": "even", "unexpected_count": 400, "element_count": 1000}
+    (seen,) = json.loads(result.observed or "")
+    assert (seen["source_table"], seen["unexpected_count"], seen["element_count"]) == ("even", 400, 1000)
+
+
+def test_too_full_a_quarantine_tells_tables_shares_rules_and_what_to_do(warehouse: Path) -> None:
+    """The rules of tonight's rows only, the most frequent first."""
+    good_staging(warehouse)
+    change(
+        warehouse,
+        "staging",
+        f"insert into >{ACCOUNTS} values ('orders', 70, 46, 24, 0, 0), ('reviews', 2000, 1850, 150, 0, 0), "
+        "('web_events', 300, 100, 0, 0, 200), ('social_events', 100, 70, 30, 0, 0), ('few', 20, 0, 20, 0, 0)",
+        "insert into >stg_quarantine__rows select 'orders', 'no_exchange_rate', 2 from range(24)",
+        "insert into >stg_quarantine__rows select 'orders', 'missing_order_id', 1 from range(30)",
+        "insert into >stg_quarantine__rows select 'social_events', 'unknown_event_name', 2 from range(30)",
+        "insert into >stg_quarantine__rows select 'reviews', 'rule_' || number, 2 "
+        "from range(6) as rules(number), range(5 * (6 - number)) union all "
+        "select 'reviews', 'missing_rating', 2 from range(45)",
+    )
+    results = run_gate("staging", warehouse)
+
+    def told(what: str, outcome: str, table: str) -> str:
+        own = f"if the feed is right, give {table} a row of its own for {outcome}_share_max"
+        return f"    {table}: {what}; {own} in seeds/quality_thresholds.csv"
+
+    again = "mend the loader and land the rows again with a later loaded_at"
+    assert describe_failures(results).splitlines() == [
+        f"gate staging: 2 of {len(results)} expectations not met",
+        f"  staging.{ACCOUNTS}: expect_few_rows_deleted (column rows_deleted):",
+        told(
+            "200 of 300 rows (66.7 %) are marked as deleted, more than 50.0 % (a full load that came empty "
+            f"looks like this): if so, {again}",
+            "deleted",
+            "web_events",
+        ),
+        f"  staging.{ACCOUNTS}: expect_few_rows_in_quarantine (column rows_quarantined):",
+        told(
+            "24 of 70 rows (34.3 %) are in quarantine, more than 5.0 % (no_exchange_rate: 24): land the "
+            "rates of these currencies, of these days or earlier, in exchange_rates",
+            "quarantined",
+            "orders",
+        ),
+        told(
+            "150 of 2000 rows (7.5 %) are in quarantine, more than 5.0 % (missing_rating: 45, rule_0: 30, "
+            f"rule_1: 25, rule_2: 20, rule_3: 15, ...): {again}",
+            "quarantined",
+            "reviews",
+        ),
+        told(
+            "30 of 100 rows (30.0 %) are in quarantine, more than 5.0 % (unknown_event_name: 30): add the "
+            "word to the contract or to seeds/interaction_types.csv, or mend the loader",
+            "quarantined",
+            "social_events",
+        ),
     ]
+    runbook = " ".join((PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8").split())
+    (orders,) = (line for line in describe_failures(results).splitlines() if " orders: " in line)
+    assert orders.strip() in runbook
 
 
 def test_the_seed_describes_every_threshold() -> None:

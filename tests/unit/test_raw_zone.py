@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse import raw_zone
+from warehouse import raw_files, raw_zone
 from warehouse.contract import RawContract, read_contract
 from warehouse.ledger import read_ledger
+from warehouse.raw_files import RawZoneError
 from warehouse.raw_zone import (
     RawZone,
-    RawZoneError,
     TableFiles,
     inspect,
     open_views,
@@ -27,6 +27,8 @@ from warehouse.raw_zone import (
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOADED = datetime(2024, 1, 2, 3, tzinfo=UTC)
+# as many as somebody has disk and time for: SMALL_FILES=1000000 takes some minutes
+SMALL_FILES = int(os.environ.get("SMALL_FILES", "6000"))
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +184,7 @@ class Nights:
         self._number += 1
         ledger = read_ledger(self._file) if self._published else None
         zone = inspect(self.raw, self._contract, {}, ledger, self._number, self._published)
-        open_views(self._file, zone, "key", self._number)
+        open_views(self._file, zone, "key", self._number, gathered=self._file.with_name("gathered"))
         if is_published:
             self._published = self._number
         return found(zone, "store_visits")
@@ -220,13 +222,13 @@ def test_a_night_reads_files_that_have_arrived(nights: Nights) -> None:
 
 def test_a_file_that_is_as_it_was_is_not_opened(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
-    header = raw_zone._csv_header
+    header = raw_files._csv_header
 
     def spy(path: Path) -> list[str]:
         opened.append(path)
         return header(path)
 
-    monkeypatch.setattr(raw_zone, "_csv_header", spy)
+    monkeypatch.setattr(raw_files, "_csv_header", spy)
     new = nights.land("b.csv", "v2")
     nights.look()
     assert opened == [new]
@@ -532,18 +534,107 @@ def test_whole_numbers_of_any_width(tmp_path: Path, contract: RawContract, type_
     assert rows(zone, "cast(visit_id as varchar)", "store_visits") == [(str(value),)]
 
 
-def test_five_thousand_small_files(tmp_path: Path, contract: RawContract) -> None:
+def test_very_many_small_files(tmp_path: Path, contract: RawContract) -> None:
     """All are read in the first night, and none of them again in the second."""
     nights = Nights(tmp_path, contract)
-    for number in range(5_000):
-        nights.land(f"{number // 500}/{number}.csv", f"v{number}")
+    for number in range(SMALL_FILES):
+        name = f"{number // 500}/{number}"
+        if number % 2:
+            nights.land(f"{name}.csv", f"v{number}")
+        else:
+            row = {"visit_id": f"v{number}", "entered_at": "2024-01-01", "loaded_at": "2024-01-02"}
+            write(nights.raw / "store_visits" / f"{name}.jsonl", json.dumps(row))
     files = nights.look()
-    assert (files.rows, files.arrived_rows) == (5_000, 5_000)
-    assert len(set(nights.arrived())) == 5_000
+    assert (files.rows, files.arrived_rows) == (SMALL_FILES, SMALL_FILES)
+    assert len(set(nights.arrived())) == SMALL_FILES
+    assert len(list((tmp_path / "gathered" / "raw" / "store_visits").iterdir())) == -(-SMALL_FILES // 5_000)
     nights.land("new.csv", "new")
     files = nights.look()
-    assert (files.rows, files.arrived_rows) == (5_001, 1)
+    assert (files.rows, files.arrived_rows) == (SMALL_FILES + 1, 1)
     assert nights.arrived() == ["new"]
+    assert not (tmp_path / "gathered").exists()
+
+
+@pytest.fixture
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One statement reads three files, so that a handful is very many."""
+    for module in (raw_files, raw_zone):
+        monkeypatch.setattr(module, "FILES_AT_ONCE", 3)
+
+
+def mixed_files(folder: Path) -> None:
+    """Files of all formats and several types that a view must bring together."""
+    for number, type_ in enumerate((pa.int8(), pa.int64(), pa.float32(), pa.string(), pa.decimal128(9, 2))):
+        value = pa.array(["7"]).cast(type_)
+        review = {"review_id": [f"p{number}"], "created_at": [LOADED], "loaded_at": [LOADED]}
+        write_parquet(folder / f"{number}.parquet", **review, rating=value, is_deleted=[number == 1])
+    for number in range(4):
+        write(
+            folder / f"c[{number}].csv", f"review_id,Rating,loaded_at,created_at\nc{number},1,2024-01-02,x\n"
+        )
+        row = {"review_id": f"j\0{number}", "rating": {"of": number}, "created_at": "?", "loaded_at": "?"}
+        write(folder / f"{number}.jsonl", json.dumps(row if number else row | {"handle": "h'"}))
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_rows_gathered_from_many_files_are_those_of_the_files(tmp_path: Path, contract: RawContract) -> None:
+    """As they arrive, when all are read again, and with their types."""
+    raw, folder = tmp_path / "raw", tmp_path / "gathered"
+    mixed_files(raw / "reviews")
+    first = inspect(raw, contract)
+    ledger = {(entry.table_name, entry.path): entry for entry in found(first, "reviews").ledger}
+    for number in range(4):
+        write(raw / "reviews" / f"new-{number}.csv", "review_id,rating,loaded_at,created_at\nn,1,2,3\n")
+    second = inspect(raw, contract, {}, ledger, 2, 1)
+    assert found(second, "reviews").arrived_rows == 4
+
+    def view(zone: RawZone, schema: str, gathered: Path | None, *read_whole: str) -> tuple[object, object]:
+        with duckdb.connect() as connection:
+            open_views(connection, zone, "key", gathered=gathered, read_whole=read_whole)
+            types = connection.execute(f"describe {schema}.reviews").fetchall()
+            return types, connection.execute(f"from {schema}.reviews order by all").fetchall()
+
+    for zone, read_whole, schema, written in (
+        (first, (), "raw", {"raw"}),
+        (first, (), "arrived", {"raw"}),
+        (second, (), "arrived", {"arrived"}),
+        (second, ("reviews",), "raw", {"raw", "arrived"}),
+        (second, ("reviews",), "arrived", {"raw", "arrived"}),
+    ):
+        assert view(zone, schema, folder, *read_whole) == view(zone, schema, None)
+        assert {path.name for path in folder.iterdir()} == written
+    with pytest.raises(duckdb.Error, match=r"reviews has 17 files, .*: run the night with --full-refresh"):
+        view(second, "raw", folder)
+
+
+@pytest.mark.usefixtures("few_at_once")
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("6.csv", "visit_id,visit_id\n", "column visit_id stands twice in its header"),
+        (
+            "6.csv",
+            "visit_id,entered_at,loaded_at\nv,2024-01-01,2024-01-02,more\n",
+            "Expected Number of Columns",
+        ),
+        ("6.jsonl", "{broken", "Malformed JSON"),
+        ("6.parquet", "no parquet", "6.parquet"),
+        ("6.csv", "visit_id,loaded_at\n", "required column entered_at of raw table store_visits is missing"),
+    ],
+)
+def test_one_broken_file_among_many_is_named(
+    tmp_path: Path, contract: RawContract, name: str, content: str, message: str
+) -> None:
+    nights = Nights(tmp_path, contract)
+    for number in range(11):
+        nights.land(f"{number:02}.csv", f"v{number}")
+        row = {"visit_id": f"w{number}", "entered_at": "2024-01-01", "loaded_at": "2024-01-02"}
+        write(nights.raw / "store_visits" / f"{number:02}.jsonl", json.dumps(row))
+        write_parquet(nights.raw / "store_visits" / f"{number:02}.parquet", **visits())
+    write(nights.raw / "store_visits" / name, content)
+    with pytest.raises(RawZoneError, match=rf"^store_visits/{name}: ") as refused:
+        nights.look()
+    assert message in str(refused.value)
 
 
 def test_a_missing_required_column_is_found_in_any_file(tmp_path: Path, contract: RawContract) -> None:

@@ -208,7 +208,9 @@ def _files(
     notes: dict[str, str] = {}
     columns: dict[str, Mapping[str, str]] = {}
     rows = build.execute(
-        "select path, size_bytes, modified_ns, columns from raw.files where table_name = ?", [table.name]
+        "select path, size_bytes, modified_ns, columns from raw.files"
+        " where table_name = ? and path in (select unnest(?))",
+        [table.name, sorted(paths)],
     ).fetchall()
     ledger = {path: (size, modified, json.loads(names)) for path, size, modified, names in rows}
     for path in sorted(paths):

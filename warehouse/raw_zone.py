@@ -10,6 +10,7 @@ over the files that no published night has read. The zone itself is never writte
 
 import csv
 import gzip
+import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -208,7 +209,9 @@ def inspect(
             f"orders/2024-01-01.parquet; known tables are {', '.join(sorted(contract))}"
         )
     unknown = sorted(
-        entry.name for entry in raw.iterdir() if entry.name not in contract and not _is_hidden(entry.name)
+        _shown(entry.name)
+        for entry in raw.iterdir()
+        if entry.name not in contract and not _is_hidden(entry.name)
     )
     return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
 
@@ -434,9 +437,7 @@ def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]
         )
     known: list[tuple[Path, FileFormat]] = []
     ignored: list[Path] = []
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if any(_is_hidden(part) for part in path.relative_to(folder).parts):
-            continue
+    for path in sorted(_below(folder)) if folder.is_dir() else ():
         if not path.is_file():
             _require_folder(path, folder)
             continue
@@ -445,6 +446,40 @@ def _list_files(folder: Path) -> tuple[list[tuple[Path, FileFormat]], list[Path]
         else:
             ignored.append(path)
     return known, ignored
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything below the folder of a raw table but what is hidden.
+
+    Raises:
+        RawZoneError: A folder may not be looked into (`rglob` would pass over it in silence, and over its
+            rows), or a name is no text, so that no engine can be told to open it.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, PermissionError):
+            raise error
+        shown = Path(_shown(str(error.filename))).relative_to(folder.parent)
+        raise RawZoneError(
+            f"{shown}: this folder of raw table {folder.name} may not be looked into; give the user of the "
+            "night the right to read it, or move it out of the raw zone"
+        ) from error
+
+    for path, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        for name in (*folders, *(name for name in files if not _is_hidden(name))):
+            if _shown(name) != name:
+                shown = Path(path, _shown(name)).relative_to(folder.parent)
+                raise RawZoneError(
+                    f"{shown}: the name of this entry of raw table {folder.name} is no UTF-8; rename it, or "
+                    "move it out of the raw zone"
+                )
+            yield Path(path, name)
+
+
+def _shown(name: str) -> str:
+    """A name as it can be printed: bytes that are no UTF-8 are marked."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
 
 
 def _require_folder(path: Path, folder: Path) -> None:

@@ -3,7 +3,9 @@
 import gzip
 import json
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from warehouse.raw_zone import (
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOADED = datetime(2024, 1, 2, 3, tzinfo=UTC)
+NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +302,50 @@ def test_what_is_no_file_is_not_passed_over(
     make(raw / "store_visits" / "b.csv")
     with pytest.raises(RawZoneError, match=rf"^store_visits/b\.csv: .*raw table store_visits is {message}"):
         inspect(raw, contract)
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be a user who may not read everything; root, who may, gives that up meanwhile."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+@pytest.mark.parametrize("closed", ["store_visits", "store_visits/2024/01"])
+def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(contract: RawContract, closed: str) -> None:
+    # the folders that pytest makes are closed to others
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        raw = Path(folder, "raw")
+        write_parquet(raw / "store_visits" / "2023" / "a.parquet", **visits())
+        write_parquet(raw / "store_visits" / "2024" / "01" / "b.parquet", **visits())
+        # what is hidden is nobody's business
+        write(raw / "store_visits" / ".snapshot" / "c.parquet", "").parent.chmod(0)
+        (raw / closed).chmod(0)
+        with (
+            unprivileged(),
+            pytest.raises(RawZoneError, match=f"^{closed}: this folder of raw table store_visits may not be"),
+        ):
+            inspect(raw, contract)
+        (raw / closed).chmod(0o755)
+        with unprivileged():
+            assert found(inspect(raw, contract), "store_visits").rows == 2
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"caf\xe9/a.csv"])
+def test_a_name_that_is_no_text_is_said(tmp_path: Path, contract: RawContract, name: bytes) -> None:
+    """A name from a machine that writes Latin-1: no engine can be told to open it."""
+    write_parquet(tmp_path / "store_visits" / "good.parquet", **visits())
+    (tmp_path / os.fsdecode(b"w\xe9ather")).mkdir()
+    assert inspect(tmp_path, contract).unknown_entries == ("w\ufffdather",)
+    write(tmp_path / "store_visits" / os.fsdecode(name), "visit_id,entered_at,loaded_at\n")
+    with pytest.raises(RawZoneError, match=r"^store_visits/caf\ufffd.* raw table store_visits is no UTF-8"):
+        inspect(tmp_path, contract)
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("/nowhere")])

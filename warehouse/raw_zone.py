@@ -23,6 +23,7 @@ from typing import Final, Literal
 import duckdb
 
 from warehouse.contract import DataType, RawColumn, RawContract, RawTable
+from warehouse.engine_errors import without_values
 from warehouse.ledger import GONE, Ledger, LedgerEntry, write_ledger
 from warehouse.quoting import identifier, literal
 
@@ -521,12 +522,7 @@ def _read_header(
         elif format_ == "csv":
             columns = dict.fromkeys(_csv_header(path), "VARCHAR")
         else:
-            keys = connection.execute(
-                "select distinct unnest(json_keys(json)) as key "
-                "from read_json_objects(?, format = 'auto') order by key",
-                [_glob_free(path)],
-            )
-            columns = {key: "VARCHAR" for (key,) in keys.fetchall()}
+            columns = dict.fromkeys(_json_keys(connection, path), "VARCHAR")
     except (duckdb.Error, OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         raise _unreadable(raw, table, path, error) from error
     return RawFile(path=path, format=format_, columns=columns)
@@ -560,6 +556,26 @@ def _csv_header(path: Path) -> list[str]:
     if twice:
         raise ValueError(f"column {twice[0]} stands twice in its header")
     return names
+
+
+def _json_keys(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Names in the objects of a JSON file, sorted.
+
+    Raises:
+        ValueError: A name stands twice in one object: a reader that wants its value would not know which.
+    """
+    found = connection.execute(
+        "with objects as "
+        "(select distinct json_keys(json) as keys from read_json_objects(?, format = 'auto')), "
+        "names as (select keys, unnest(keys) as name from objects) "
+        "select name, max(len(list_filter(keys, lambda other: other = name))) from names "
+        "group by name order by name",
+        [_glob_free(path)],
+    ).fetchall()
+    twice = [name for name, times in found if times > 1]
+    if twice:
+        raise ValueError(f"column {twice[0]} stands twice in one object")
+    return [name for name, _ in found]
 
 
 def _view_type(column: RawColumn, files: Iterable[RawFile]) -> str:
@@ -774,9 +790,8 @@ def _unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> Raw
 def _told(error: Exception) -> str:
     """What a reader's error says, in one line, without the row it quotes: rows hold personal data."""
     said: list[str] = []
-    for line in str(error).splitlines():
-        if line.startswith(("Possible fixes", "LINE ")) or not line.strip():
+    for line in without_values(str(error)).splitlines():
+        if line.startswith("LINE ") or not line.strip():
             break
-        if not line.startswith("Original Line"):
-            said.append(line.strip())
+        said.append(line.strip())
     return "; ".join(said) or type(error).__name__

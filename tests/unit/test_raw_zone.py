@@ -449,6 +449,7 @@ def test_a_raw_zone_must_be_there_and_hold_something(tmp_path: Path, contract: R
         ("a.csv", "", "no header line"),
         ("a.csv", "visit_id,entered_at,loaded_at,store_id,store_id\n", "store_id stands twice"),
         ("a.csv", "visit_id,entered_at,loaded_at\nv1,x\nv2,y,z,w\n", "CSV Error on Line: 2"),
+        ("a.csv", 'visit_id,entered_at,loaded_at\nv0,"x\nv1"\n', "Expected Number of Columns: 3 Found: 2"),
         ("a.csv", b"visit_id,entered_at,loaded_at\n\xff\xfe,x,y\n", "cannot be read"),
         ("a.csv.gz", "no gzip", "cannot be read"),
         ("a.jsonl", '{"visit_id": 1,\n', "cannot be read"),
@@ -473,6 +474,12 @@ def test_a_raw_zone_must_be_there_and_hold_something(tmp_path: Path, contract: R
         ("a.jsonl", '{"visit_id": "v1\0"}', "unexpected control character"),
         ("a.json", "[1, 2]", "no objects with columns"),
         ("a.jsonl", '"v1"', "no objects with columns"),
+        # one column, two values
+        (
+            "a.jsonl",
+            '{"visit_id": "v1", "entered_at": 1, "loaded_at": 2, "visit_id": "v1"}',
+            "visit_id stands twice",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

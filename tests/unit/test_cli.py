@@ -114,6 +114,22 @@ def test_a_warehouse_that_cannot_be_written_is_status_1(tmp_path: Path, raw: Pat
     assert "cannot be written" in refused.stderr and "Traceback" not in refused.stderr
 
 
+def test_a_night_that_could_not_begin_leaves_its_traceback_to_the_owner(
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In the folder where identifiers will stand in clear: whoever makes it decides who may look into it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("nonsense: true\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    refused = run("nightly", "--raw", raw, "--warehouse", tmp_path / "warehouse", "--as-of", "2024-01-31")
+    assert refused.returncode == 1
+    assert "The night could not run" in refused.stderr and "Traceback (" not in refused.stderr
+    build = tmp_path / "warehouse" / "build"
+    assert "Traceback (" in (build / "error.log").read_text()
+    assert build.stat().st_mode & 0o777 == 0o700
+
+
 def test_status_of_an_empty_warehouse_is_1(tmp_path: Path):
     shown = run("status", "--warehouse", tmp_path)
     assert shown.returncode == 1

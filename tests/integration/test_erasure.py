@@ -37,6 +37,7 @@ Rows = Sequence[tuple[str, str | None]]
 PLANTED = ("page_url", "referrer_url", "user_agent", "utm_source", "utm_medium", "utm_campaign", "click_id")
 PLANTED_TEXT = ",".join(["https://shop.example/?mail=eve@example.org&tel=+49 151 2345678"] * len(PLANTED))
 E_MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
+PASSWORD = "s3cr3tOfNobody"  # noqa: S105 - of nobody
 PHONE = r"\+[0-9][0-9 ()-]{7,}|\b(491705550001|491512345678)\b"
 
 # Header, and rows: as they come, and as they would be without ada (None: not at all).
@@ -351,8 +352,11 @@ def engagement(*arguments: object, **environment: str) -> subprocess.CompletedPr
 
 @pytest.fixture
 def company(sample_raw: Path, sample_warehouse: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A published warehouse, with an earlier publication, and settings for it."""
+    """A published warehouse and settings for it, as in production: with secrets in the environment."""
     warehouse = shutil.copytree(sample_warehouse, tmp_path / "warehouse", symlinks=True)
+    key = warehouse / "hash.key"
+    hash_key = key.read_text(encoding="ascii").strip()
+    key.unlink()
     (warehouse / "build" / "error.log").write_text("somebody@example.org", encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
@@ -360,6 +364,18 @@ def company(sample_raw: Path, sample_warehouse: Path, tmp_path: Path) -> Iterato
         "ENGAGEMENT_RAW": str(sample_raw),
         "ENGAGEMENT_WAREHOUSE": str(warehouse),
         "DAGSTER_HOME": str(home),
+        "ENGAGEMENT_PRODUCTION": "true",
+        "ENGAGEMENT_HASH_KEY": hash_key,
+        # nobody listens there
+        "ENGAGEMENT_OPENLINEAGE": f"http://lineage:{PASSWORD}@127.0.0.1:9/api",
+        "ENGAGEMENT_ALERT_WEBHOOK": f"http://127.0.0.1:9/{PASSWORD}",
+        "ENGAGEMENT_ALERT_SMTP": "smtp://127.0.0.1:9",
+        "ENGAGEMENT_ALERT_SMTP_USER": "warehouse",
+        "ENGAGEMENT_ALERT_SMTP_PASSWORD": PASSWORD,
+        "ENGAGEMENT_ALERT_MAIL_FROM": "warehouse@example.org",
+        "ENGAGEMENT_ALERT_MAIL_TO": "oncall@example.org",
+        # the page is one of the files that are searched
+        "ENGAGEMENT_REPORT": "true",
     }
 
 
@@ -376,7 +392,7 @@ def occurrences(folders: Sequence[Path], words: Sequence[str]) -> dict[str, set[
 
 def test_the_command_erases_a_person_from_every_file(company: dict[str, str], tmp_path: Path) -> None:
     warehouse, home = Path(company["ENGAGEMENT_WAREHOUSE"]), Path(company["DAGSTER_HOME"])
-    hash_key = (warehouse / "hash.key").read_text(encoding="ascii").strip()
+    hash_key = company["ENGAGEMENT_HASH_KEY"]
     with persons.opened(erasing.Warehouse(warehouse)) as connection:
         (asked, *_), *_ = persons.requested(connection)
         person = persons.find(connection, [asked], hash_key)
@@ -423,9 +439,11 @@ def test_the_command_erases_a_person_from_every_file(company: dict[str, str], tm
     assert query(warehouse / "engagement.duckdb", "select max(as_of) from audit.runs") == [as_of]
     register = erasures.read(warehouse / "erasures.json", hash_key)
     assert (len(register.erasures), register.pending) == (1, ())
-    # neither the key nor a file that holds it is written anywhere but where it is kept
-    kept = set(occurrences([warehouse, home], [hash_key]))
-    assert kept == {"hash.key", "build/staging.duckdb"}
+    # secrets are written nowhere but into the build file that hashes with the key, its owner's alone
+    assert occurrences([warehouse, home], [hash_key, PASSWORD]) == {"build/staging.duckdb": {hash_key}}
+    assert (warehouse / "engagement.html").is_file()
+    assert "OpenLineage" in told.stdout
+    assert not any(secret in told.stdout + told.stderr for secret in (hash_key, PASSWORD))
 
     told = engagement("rollback", **company)
     assert (told.returncode, "an erasure removes" in told.stderr) == (1, True)

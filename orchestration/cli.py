@@ -716,7 +716,7 @@ def _run_night(settings: Settings, day: date, full_refresh: bool, restate_from: 
     messages, is_raw_zone = failures(outcome)
     end = (
         "Nothing was written."
-        if is_raw_zone
+        if is_raw_zone and not any(event.is_step_success for event in outcome.all_events)
         else f"Not published after {seconds:.1f} s; readers see what they saw."
     )
     raise Refusal("\n".join([*messages, end]), WRONG_USAGE if is_raw_zone else NOT_PUBLISHED)

@@ -297,6 +297,56 @@ def open_views(
         raise
 
 
+def require_whole(zone: RawZone) -> None:
+    """Find the file at which a night has failed that had looked sound, if it was one.
+
+    `inspect` reads of a file what its account needs; a damaged page of another column, or bytes that are no
+    text, show only to who reads them. To read every column beforehand would cost every night a second reading
+    of all that arrives.
+
+    Args:
+        zone: What was found; files that have gone since are passed over.
+
+    Raises:
+        RawZoneError: A file that the night has read cannot be read whole.
+    """
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for files in zone.tables:
+            read = files.files if files.is_reread else files.arrived
+            there = [file for file in read if file.path.is_file()]
+            try:
+                _read_values(connection, zone, files, there, files.columns)
+            except duckdb.Error:
+                for file in there:
+                    _require_columns(connection, zone, files, file)
+
+
+def _require_columns(
+    connection: duckdb.DuckDBPyConnection, zone: RawZone, files: TableFiles, file: RawFile
+) -> None:
+    for column in files.columns:
+        try:
+            _read_values(connection, zone, files, [file], [column])
+        except duckdb.Error as error:
+            raise _unreadable(zone.path, files.table, file.path, error, column) from error
+
+
+def _read_values(
+    connection: duckdb.DuckDBPyConnection,
+    zone: RawZone,
+    files: TableFiles,
+    some: Sequence[RawFile],
+    columns: Iterable[str],
+) -> None:
+    """Read every value of some columns, so that the engine fails if it can."""
+    if some:
+        hashes = ", ".join(f"bit_xor(hash({identifier(column)}))" for column in columns)
+        connection.execute(
+            f"select {hashes} from ({_query(zone.path, files.table, some, files.columns)})"
+        ).fetchall()
+
+
 def empty_zone(path: Path, contract: RawContract) -> RawZone:
     """Return a raw zone without a file: its views have the contract's columns and types, and no row.
 
@@ -779,9 +829,12 @@ def _glob_free(path: Path) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
 
 
-def _unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> RawZoneError:
+def _unreadable(
+    raw: Path, table: RawTable, path: Path, error: Exception, column: str | None = None
+) -> RawZoneError:
+    what = f"column {column} of this file" if column else "file"
     return RawZoneError(
-        f"{path.relative_to(raw)}: file of raw table {table.name} cannot be read "
+        f"{path.relative_to(raw)}: {what} of raw table {table.name} cannot be read "
         f"({_told(error).replace(f'{raw}/', '')}); "
         "land it again or move it out of the raw zone"
     )
@@ -793,5 +846,5 @@ def _told(error: Exception) -> str:
     for line in without_values(str(error)).splitlines():
         if line.startswith("LINE ") or not line.strip():
             break
-        said.append(line.strip())
+        said.append("".join(letter if letter.isprintable() else "?" for letter in line.strip()))
     return "; ".join(said) or type(error).__name__

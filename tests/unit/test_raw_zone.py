@@ -25,6 +25,7 @@ from warehouse.raw_zone import (
     inspect,
     open_views,
     require_what_was_known,
+    require_whole,
 )
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -494,6 +495,45 @@ def test_what_is_wrong_is_said_in_one_line(
     assert f"store_visits/{name}" in told and "raw table store_visits" in told
     assert str(tmp_path) not in told, "where a machine keeps its data is nobody's business"
     assert "v1" not in told, "rows hold personal data and have no place in a message"
+
+
+def damage_a_page(path: Path) -> None:
+    """Break the last column, whose values the others do not need."""
+    group = pq.read_metadata(path).row_group(0)
+    column = group.column(group.num_columns - 1)
+    begin = column.dictionary_page_offset or column.data_page_offset
+    content = bytearray(path.read_bytes())
+    content[begin : begin + 20] = b"\xff" * 20
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("store_id", "harm", "message"),
+    [
+        (pa.array([b"v1\xff"], pa.binary()), None, "Invalid string encoding"),
+        (["s"], damage_a_page, "know what type: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_whole_is_found(
+    tmp_path: Path, contract: RawContract, store_id: Any, harm: Callable[[Path], None] | None, message: str
+) -> None:
+    """What is read of it first is sound: the night has begun when it shows."""
+    folder = tmp_path / "store_visits"
+    write_parquet(folder / "good.parquet", **visits(store_id=["s"]))
+    path = write_parquet(folder / "bad.parquet", **visits(store_id=store_id))
+    if harm:
+        harm(path)
+    zone = inspect(tmp_path, contract)
+    with pytest.raises(RawZoneError, match=message) as caught:
+        require_whole(zone)
+    told = str(caught.value)
+    assert told.startswith(
+        "store_visits/bad.parquet: column store_id of this file of raw table store_visits cannot be read ("
+    )
+    assert "v1" not in told and "\n" not in told and str(tmp_path) not in told
+    path.unlink()
+    require_whole(zone)
+    require_whole(inspect(tmp_path, contract))
 
 
 @pytest.mark.parametrize("missing", [1, 8, 2_000])

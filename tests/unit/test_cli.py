@@ -281,6 +281,19 @@ def test_a_person_who_cannot_be_looked_up_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nobody_is_looked_up_where_a_first_night_has_failed(tmp_path: Path):
+    place = Warehouse(tmp_path)
+    place.prepare()
+    for file in (place.staging_file, place.marts_file):
+        duckdb.connect(str(file)).close()
+    (tmp_path / "hash.key").write_text("0123456789abcdef")
+    refused = run("erase", "--identifier", "email=a@b.c", "--warehouse", tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"engagement: No night of {tmp_path} has come so far as to know who is who: run one first.\n"
+    )
+
+
 def test_each_step_selects_its_own_folder_and_seeds_go_with_staging():
     assert {step: dbt.selection(step) for step in dbt.STEPS} == {
         "staging": ["resource_type:seed", "fqn:engagement_warehouse.staging"],

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from expectations.suite import Layer, Suite, suites
 from expectations.thresholds import Thresholds, load_thresholds
 from warehouse.contract import read_contract
+from warehouse.engine_errors import without_values
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
@@ -227,5 +228,5 @@ def _exception(information: dict[str, Any]) -> str | None:
 
 
 def _first_line(text: str) -> str:
-    """Shorten an exception to the line that says what happened; the rest quotes the statement."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no message")
+    """Shorten an exception to the line that says what happened; the rest quotes the statement, and rows."""
+    return next((line.strip() for line in without_values(text).splitlines() if line.strip()), "no message")

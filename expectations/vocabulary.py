@@ -24,6 +24,9 @@ Parameter = str | float
 ROUNDING = 1e-9
 """What the arithmetic of floating point may add to a share or an index."""
 
+SHAPE_LENGTH = 40
+"""Characters of a value's shape that are shown."""
+
 
 def columns_in_order(columns: Sequence[str]) -> Expectation:
     """The table has these columns, in this order, and no others."""
@@ -126,6 +129,19 @@ def bound(query: str, parameters: Mapping[str, Parameter]) -> str:
     return re.sub(r"(?<![:\w]):([a-z_]+)\b", literal, query)
 
 
+def shape(expression: str) -> str:
+    """SQL of what a value looks like, with a for every letter and 9 for every digit.
+
+    A value that cannot be read may be anything, where columns have shifted also somebody's address; its shape
+    tells a changed format.
+
+    Args:
+        expression: SQL of the value.
+    """
+    letters = f"regexp_replace(cast({expression} as varchar), '\\pL', 'a', 'g')"
+    return f"left(regexp_replace({letters}, '\\pN', '9', 'g'), {SHAPE_LENGTH})"
+
+
 def readable(column: str, sql_type: str, share_max: float, rows_tolerated: float) -> Expectation:
     """Nearly all values that are given can be read as a type, whatever type the file has them in.
 
@@ -144,7 +160,7 @@ def readable(column: str, sql_type: str, share_max: float, rows_tolerated: float
         select
             count(*) filter (where try_cast(:column as :type) is null) as unexpected_count,
             count(*) as element_count,
-            any_value(cast(:column as varchar)) filter (where try_cast(:column as :type) is null) as example
+            any_value(:shape) filter (where try_cast(:column as :type) is null) as looks_like
         from batch
         where :column is not null
         having unexpected_count > :rows_tolerated and unexpected_count > :share_max * element_count
@@ -152,7 +168,9 @@ def readable(column: str, sql_type: str, share_max: float, rows_tolerated: float
     return no_rows(
         f"expect_{column}_to_be_readable",
         [column],
-        query.replace(":column", f'"{column}"').replace(":type", sql_type),
+        query.replace(":shape", shape(":column"))
+        .replace(":column", f'"{column}"')
+        .replace(":type", sql_type),
         {"share_max": share_max, "rows_tolerated": rows_tolerated},
     )
 

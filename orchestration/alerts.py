@@ -39,15 +39,21 @@ class Kind(StrEnum):
     STALE = "Source stale"
 
 
-# What stands in the message of a failed night -> section of the runbook that says more than its kind's.
+# What stands in the message of a failed night -> section of the runbook that says more than its kind's; the
+# first that fits.
 SECTIONS = (
     (re.compile(r"Out of Memory Error|ENGAGEMENT_MEMORY_LIMIT"), "Memory exhausted"),
-    (re.compile(r"No space left on device"), "Disk full"),
+    (re.compile(r"No space left on device|The disk of .* is full"), "Disk full"),
+    (re.compile(r"Corrupt database file|A file in .* is damaged"), "Build files damaged"),
+    (re.compile(r"No files found that match|^Raw table \w+ has lost ", re.M), "Raw zone gone"),
+    (re.compile(r"expect_loaded_at_to_be_a_time_that_has_come"), "Clock moved"),
     (re.compile(r"^gate raw:", re.M), "Gate raw"),
     (re.compile(r"^gate staging:", re.M), "Gate staging"),
     (re.compile(r"^gate marts:", re.M), "Gate marts"),
     (re.compile(r"row_accounts"), "Row accounts do not balance"),
     (re.compile(r"^\w+: \d+ of \d+ nodes failed", re.M), "Model or dbt test failed"),
+    (re.compile(r"\b[Rr]aw (?:zone|table) "), "Raw zone unreadable"),
+    (re.compile(r"^The warehouse .* is held by "), "Warehouse busy"),
 )
 
 

@@ -707,24 +707,30 @@ def _run_night(settings: Settings, day: date, full_refresh: bool, restate_from: 
     Raises:
         Refusal: The night was not published.
     """
+    from rich.text import Text
+
+    from warehouse.night import Warehouse
+
     console = _console()
     console.print(
-        f"[bold]Night of {day}[/bold] ({settings.time_zone}): {settings.raw} -> {settings.warehouse}"
+        Text.assemble(
+            (f"Night of {day}", "bold"), f" ({settings.time_zone}): {settings.raw} -> {settings.warehouse}"
+        )
     )
     begun = time.monotonic()
     try:
         outcome = _execute(console, settings, day, full_refresh, restate_from)
     except Exception as error:
-        log = settings.warehouse / "build" / "error.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(traceback.format_exc(), encoding="utf-8")
+        place = Warehouse(settings.warehouse)
+        # the first to make the folder decides who may look into it
+        place.prepare()
+        place.error_log.write_text(traceback.format_exc(), encoding="utf-8")
         what = " ".join(str(_root(error)).split())
         raise Refusal(
-            f"The night could not run: {what}\nThe traceback is in {log}.", NOT_PUBLISHED
+            f"The night could not run: {what}\nThe traceback is in {place.error_log}.", NOT_PUBLISHED
         ) from error
 
     from orchestration.report import failures, show_summary
-    from warehouse.night import Warehouse
 
     seconds = time.monotonic() - begun
     if outcome.success:
@@ -733,7 +739,7 @@ def _run_night(settings: Settings, day: date, full_refresh: bool, restate_from: 
     messages, is_raw_zone = failures(outcome)
     end = (
         "Nothing was written."
-        if is_raw_zone
+        if is_raw_zone and not any(event.is_step_success for event in outcome.all_events)
         else f"Not published after {seconds:.1f} s; readers see what they saw."
     )
     raise Refusal("\n".join([*messages, end]), WRONG_USAGE if is_raw_zone else NOT_PUBLISHED)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.settings import PROJECT_ROOT
+from warehouse.engine_errors import without_values
 from warehouse.night import Basis
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class NodeResult:
         status: dbt's word: success, error, skipped, pass, fail or warn.
         started_at: When it started (UTC), if it did.
         seconds: Time that it took.
-        message: What the engine said.
+        message: What the engine said, without the values of rows that it quotes.
         failures: Rows that broke a test.
         query: SQL of a test, as the engine ran it; empty for anything else.
     """
@@ -510,7 +511,7 @@ def _node_result(result: Any) -> NodeResult:
         status=str(result.status),
         started_at=min(started, default=None),
         seconds=float(result.execution_time or 0.0),
-        message=" ".join(str(result.message or "").split()),
+        message=" ".join(without_values(str(result.message or "")).split()),
         failures=result.failures,
         query=(getattr(result.node, "compiled_code", None) or "")
         if result.node.resource_type == "test"

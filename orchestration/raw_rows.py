@@ -22,6 +22,7 @@ from warehouse.contract import read_contract
 from warehouse.ledger import read_ledger
 from warehouse.night import Warehouse
 from warehouse.quoting import literal
+from warehouse.raw_zone import RawZone
 
 _PERSONS = "memory.main.persons"
 
@@ -48,16 +49,25 @@ class RawRow:
 class RawRows:
     """The raw zone, opened to be searched."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, zone: RawZone, query: str) -> None:
         """Take a connection to views of the zone and the query that searches them."""
         self._connection = connection
+        self._zone = zone
         self._query = query
 
     def that_name(self, identifier_keys: Sequence[str]) -> list[RawRow]:
-        """Return the rows that name one of some identifiers, and what belongs to such rows."""
+        """Return the rows that name one of some identifiers, and what belongs to such rows.
+
+        Raises:
+            RawZoneError: A file cannot be read whole.
+        """
         self._connection.execute(f"create or replace table {_PERSONS} (identifier_key varchar)")
         self._connection.execute(f"insert into {_PERSONS} select unnest(?)", [list(identifier_keys)])
-        rows = self._connection.sql(self._query).order("all").fetchall()
+        try:
+            rows = self._connection.sql(self._query).order("all").fetchall()
+        except duckdb.Error:
+            raw_zone.require_whole(self._zone)
+            raise
         return [RawRow(*row) for row in rows]
 
 
@@ -98,7 +108,7 @@ def opened(settings: Settings) -> Iterator[RawRows]:
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(f"attach {literal(place.staging_file)} as staging (read_only)")
-            yield RawRows(connection, query)
+            yield RawRows(connection, zone, query)
 
 
 def _load_blocked(staging_file: Path) -> None:

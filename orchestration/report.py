@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestration.restatement import shortened
 from warehouse import lock, summary
@@ -56,18 +57,13 @@ def show_summary(
     console.print(_steps_table(outcome, seconds, sum(layer.seconds for layer in layers)))
     for fact in summary.facts(warehouse.published):
         console.print(_table(f"{fact.title}  ({fact.table}, current snapshot)", fact.headings, fact.rows))
-    console.print(f"[bold green]Published[/bold green] {warehouse.published}", soft_wrap=True)
+    console.print(Text.assemble(("Published", "bold green"), f" {warehouse.published}"), soft_wrap=True)
     if outcome.asset_materializations_for_node("report"):
-        console.print(f"Its report {warehouse.report}", soft_wrap=True)
+        _tell(console, f"Its report {warehouse.report}")
     console.print("Open it read-only, for example:")
-    console.print(f"  DuckDB    duckdb -readonly {warehouse.published}", soft_wrap=True)
-    console.print(
-        f"  Superset  duckdb:////{str(warehouse.published).lstrip('/')}?access_mode=read_only", soft_wrap=True
-    )
-    console.print(
-        f"  JDBC      jdbc:duckdb:{warehouse.published} (DBeaver: set duckdb.read_only=true)",
-        soft_wrap=True,
-    )
+    _tell(console, f"  DuckDB    duckdb -readonly {warehouse.published}")
+    _tell(console, f"  Superset  duckdb:////{str(warehouse.published).lstrip('/')}?access_mode=read_only")
+    _tell(console, f"  JDBC      jdbc:duckdb:{warehouse.published} (DBeaver: set duckdb.read_only=true)")
     console.print("  A reader keeps the night that it opened; reconnect to see the next one.")
 
 
@@ -167,7 +163,7 @@ def show_raw_rows(console: Console, found: Sequence[Held]) -> None:
     """Print file and key of every row of the raw zone that names one of some persons."""
     for held in found:
         for row in held.raw:
-            console.print(f"{row.file}\t{row.key}", soft_wrap=True, markup=False)
+            _tell(console, f"{row.file}\t{row.key}")
 
 
 def failures(outcome: ExecuteInProcessResult) -> tuple[list[str], bool]:
@@ -258,7 +254,8 @@ def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -
     for position, heading in enumerate(headings):
         table.add_column(heading, justify="left" if position == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(_text(value) for value in row))
+        # not a string: what came from data may look like markup
+        table.add_row(*(Text(_text(value)) for value in row))
     return table
 
 
@@ -281,4 +278,9 @@ def _age(now: datetime, then: datetime) -> str:
 
 
 def _say(console: Console, what: str, text: str) -> None:
-    console.print(f"{what:<{_STATUS_WIDTH}}{text}", soft_wrap=True, markup=False)
+    _tell(console, f"{what:<{_STATUS_WIDTH}}{text}")
+
+
+def _tell(console: Console, text: str) -> None:
+    """Print a text as it is: a path may look like markup."""
+    console.print(text, soft_wrap=True, markup=False)

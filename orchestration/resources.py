@@ -21,11 +21,13 @@ from orchestration import dbt, lineage, openlineage, restatement, snapshot_dates
 from orchestration.advice import advised
 from orchestration.restatement import Fingerprint, Restatement
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, from_environment
-from warehouse import audit, cleansing, erasures, lock, snapshot_changes, state, summary
+from warehouse import audit, cleansing, erasures, lock, raw_zone, snapshot_changes, state, summary
+from warehouse.engine_errors import without_values
 from warehouse.erasures import Register
 from warehouse.night import Night, Warehouse, utc_now
 from warehouse.publication import PublicationError, remove_leftovers
 from warehouse.raw_files import RawZoneError
+from warehouse.raw_zone import RawZone
 from warehouse.snapshot_changes import SnapshotModel
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class _Session:
     manifest: Manifest | None = None
     restatement: Restatement = field(default_factory=Restatement)
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    zone: RawZone | None = None
     reread_tables: tuple[str, ...] = ()
     register: Register = field(default_factory=Register)
     is_begun: bool = False
@@ -105,10 +108,20 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Raw tables that are read whole although there is a night to build on."""
         return self._opened.reread_tables
 
-    def mark_reread(self, tables: tuple[str, ...]) -> None:
-        """Remember raw tables of which a known file has changed or gone; with them, those of erasures."""
+    def mark_read(self, zone: RawZone) -> None:
+        """Remember the raw zone, and its tables of which a known file has changed or gone, or of erasures."""
         erased = self.register.pending_tables if self.night.basis.last_number else ()
-        self._opened.reread_tables = tuple(sorted({*tables, *erased}))
+        self._opened.zone = zone
+        self._opened.reread_tables = tuple(sorted({*zone.reread_tables, *erased}))
+
+    def require_whole_files(self) -> None:
+        """Say which raw file a step has failed at, if it was one; asked when a step has failed.
+
+        Raises:
+            RawZoneError: A file cannot be read whole.
+        """
+        if self._opened.zone is not None:
+            raw_zone.require_whole(self._opened.zone)
 
     @property
     def register(self) -> Register:
@@ -229,7 +242,9 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield
         except Exception as error:
             failure = _as_failure(error)
-            said = (failure.description if failure else None) or f"{type(error).__name__}: {error}"
+            said = (failure.description if failure else None) or (
+                f"{type(error).__name__}: {without_values(str(error))}"
+            )
             message = said
             if not isinstance(error, SettingsError):
                 message = advised(said, self._session.settings if self._session else from_environment())

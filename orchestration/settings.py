@@ -59,7 +59,7 @@ class Settings:
         schedule: Cron expression of the nightly schedule, in the business time zone.
         lock_wait_seconds: How long a scheduled night waits for another writer of the same warehouse.
         keep_publications: How many publications stay to go back to, the current one included.
-        is_production: Whether the key must come from the environment: it then lies apart from the data.
+        is_production: Whether the key must come from the environment: no key file then lies beside the data.
         openlineage: File, or http address, that OpenLineage events of every night go to; `None` for none.
         report: Whether a night ends with the report of what it has published.
         dagster_home: Where Dagster keeps its runs; `None` leaves that to Dagster.

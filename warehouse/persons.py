@@ -63,7 +63,7 @@ def opened(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open both build files to read, as databases staging and engagement.
 
     Raises:
-        UnknownPersonError: There is no warehouse to read.
+        UnknownPersonError: There is no warehouse to read, or its first night has failed early.
     """
     if not (warehouse.staging_file.is_file() and warehouse.marts_file.is_file()):
         raise UnknownPersonError(f"Nothing is built in {warehouse.folder}: run a night first.")
@@ -71,6 +71,16 @@ def opened(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach {literal(warehouse.staging_file)} as staging (read_only)")
         connection.execute(f"attach {literal(warehouse.marts_file)} as engagement (read_only)")
+        names = {
+            ".".join(name)
+            for name in connection.execute(
+                "select database_name, schema_name, table_name from duckdb_tables()"
+            ).fetchall()
+        }
+        if not names >= {_ASSIGNMENTS, _CONFLICTS}:
+            raise UnknownPersonError(
+                f"No night of {warehouse.folder} has come so far as to know who is who: run one first."
+            )
         yield connection
 
 

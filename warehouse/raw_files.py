@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, TypeVar
 import duckdb
 
 from warehouse.contract import RawTable
+from warehouse.engine_errors import without_values
 from warehouse.quoting import literal
 
 FileFormat = Literal["parquet", "csv", "json"]
@@ -94,8 +95,9 @@ def list_files(folder: Path) -> tuple[list[FoundFile], list[Path]]:
         folder: The folder, named like the table; it need not exist.
 
     Raises:
-        RawZoneError: It is no folder, or something in it is neither a file nor a folder.
-        OSError: It cannot be looked into.
+        RawZoneError: It is no folder, or something in it is neither a file nor a folder, may not be looked
+            into, or has a name that is no text.
+        OSError: It cannot be looked into for another reason.
     """
     if (folder.is_symlink() or folder.exists()) and not folder.is_dir():
         raise RawZoneError(
@@ -181,10 +183,13 @@ def read_or_tell(
         raise unreadable(raw, table, file.path, cause) from cause
 
 
-def unreadable(raw: Path, table: RawTable, path: Path, error: Exception) -> RawZoneError:
-    """Return the error that names a file and says why it cannot be read."""
+def unreadable(
+    raw: Path, table: RawTable, path: Path, error: Exception, column: str | None = None
+) -> RawZoneError:
+    """Return the error that names a file, and the column if one is known, and says why it cannot be read."""
+    what = f"column {column} of this file" if column else "file"
     return RawZoneError(
-        f"{name_in(raw, path)}: file of raw table {table.name} cannot be read "
+        f"{name_in(raw, path)}: {what} of raw table {table.name} cannot be read "
         f"({_told(error).replace(f'{raw}/', '')}); "
         "land it again or move it out of the raw zone"
     )
@@ -198,6 +203,11 @@ def format_of(name: str) -> FileFormat:
 def is_hidden(name: str) -> bool:
     """Whether an entry of the zone is passed over."""
     return name.startswith((".", "_")) or name.endswith(".tmp")
+
+
+def shown(name: str) -> str:
+    """Return a name as it can be printed: bytes that are no UTF-8 are marked."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
 
 
 def name_in(raw: Path, path: Path) -> str:
@@ -220,11 +230,23 @@ def parquet(paths: Iterable[Path]) -> str:
 
 def _entries(folder: Path, table: Path) -> Iterator[os.DirEntry[str]]:
     """Files below a folder, in the order of the parts of their paths."""
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except PermissionError as error:
+        raise RawZoneError(
+            f"{folder.relative_to(table.parent)}: this folder of raw table {table.name} may not be looked "
+            "into; give the user of the night the right to read it, or move it out of the raw zone"
+        ) from error
     for entry in entries:
         if is_hidden(entry.name):
             continue
+        if shown(entry.name) != entry.name:
+            # no engine can be told to open it
+            raise RawZoneError(
+                f"{Path(folder, shown(entry.name)).relative_to(table.parent)}: the name of this entry of raw "
+                f"table {table.name} is no UTF-8; rename it, or move it out of the raw zone"
+            )
         if entry.is_file():
             yield entry
         elif entry.is_dir(follow_symlinks=False):
@@ -286,22 +308,34 @@ def _parquet_columns(
 def _json_columns(
     connection: duckdb.DuckDBPyConnection, files: Sequence[FoundFile]
 ) -> list[Mapping[str, str]]:
-    """Keys of all objects of JSON files, in the order of the alphabet; none for a file without an object."""
-    keys = dict(
-        connection.execute(
-            f"""
-            select {FILE_COLUMN}, list_sort(list(distinct key))
-            from (
-                select {FILE_COLUMN}, unnest(json_keys(json)) as key
+    """Keys of all objects of JSON files, in the order of the alphabet; none for a file without an object.
+
+    Raises:
+        ValueError: A name stands twice in one object: a reader that wants its value would not know which.
+    """
+    found = connection.execute(
+        f"""
+        with
+            objects as (
+                select distinct {FILE_COLUMN}, json_keys(json) as keys
                 from read_json_objects(
                     {list_of(file.path for file in files)}, format = 'auto', filename = '{FILE_COLUMN}'
                 )
-            )
-            group by {FILE_COLUMN}
-            """
-        ).fetchall()
-    )
-    return [dict.fromkeys(keys.get(str(file.path), ()), "VARCHAR") for file in files]
+            ),
+            names as (select {FILE_COLUMN}, keys, unnest(keys) as name from objects)
+        select {FILE_COLUMN}, name, max(len(list_filter(keys, lambda other: other = name)))
+        from names
+        group by {FILE_COLUMN}, name
+        order by {FILE_COLUMN}, name
+        """
+    ).fetchall()
+    twice = next((name for _, name, times in found if times > 1), None)
+    if twice:
+        raise ValueError(f"column {twice} stands twice in one object")
+    keys: dict[str, dict[str, str]] = {str(file.path): {} for file in files}
+    for path, name, _ in found:
+        keys[path][name] = "VARCHAR"
+    return list(keys.values())
 
 
 def _decompress(path: Path) -> None:
@@ -337,9 +371,8 @@ def _csv_header(path: Path) -> list[str]:
 def _told(error: Exception) -> str:
     """What a reader's error says, in one line, without the row it quotes: rows hold personal data."""
     said: list[str] = []
-    for line in str(error).splitlines():
-        if line.startswith(("Possible fixes", "LINE ")) or not line.strip():
+    for line in without_values(str(error)).splitlines():
+        if line.startswith("LINE ") or not line.strip():
             break
-        if not line.startswith("Original Line"):
-            said.append(line.strip())
+        said.append("".join(letter if letter.isprintable() else "?" for letter in line.strip()))
     return "; ".join(said) or type(error).__name__

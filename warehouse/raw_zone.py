@@ -39,6 +39,7 @@ from warehouse.raw_files import (
     parquet,
     read_headers,
     read_or_tell,
+    shown,
     unreadable,
 )
 
@@ -189,7 +190,9 @@ def inspect(
             f"orders/2024-01-01.parquet; known tables are {', '.join(sorted(contract))}"
         )
     unknown = sorted(
-        entry.name for entry in raw.iterdir() if entry.name not in contract and not is_hidden(entry.name)
+        shown(entry.name)
+        for entry in raw.iterdir()
+        if entry.name not in contract and not is_hidden(entry.name)
     )
     return RawZone(path=raw, tables=tables, unknown_entries=tuple(unknown))
 
@@ -346,6 +349,56 @@ def _gather(
     for number, batch in enumerate(batches(files)):
         file = literal(folder / f"{number:06}.parquet")
         connection.execute(f"copy ({_query(raw, table, batch, columns)}) to {file} (format parquet)")
+
+
+def require_whole(zone: RawZone) -> None:
+    """Find the file at which a night has failed that had looked sound, if it was one.
+
+    `inspect` reads of a file what its account needs; a damaged page of another column, or bytes that are no
+    text, show only to who reads them. To read every column beforehand would cost every night a second reading
+    of all that arrives.
+
+    Args:
+        zone: What was found; files that have gone since are passed over.
+
+    Raises:
+        RawZoneError: A file that the night has read cannot be read whole.
+    """
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for files in zone.tables:
+            read = files.files if files.is_reread else files.arrived
+            there = [file for file in read if file.path.is_file()]
+            for batch in batches(there):
+                try:
+                    _read_values(connection, zone, files, batch, files.columns)
+                except duckdb.Error:
+                    for file in batch:
+                        _require_values(connection, zone, files, file)
+
+
+def _require_values(
+    connection: duckdb.DuckDBPyConnection, zone: RawZone, files: TableFiles, file: RawFile
+) -> None:
+    for column in files.columns:
+        try:
+            _read_values(connection, zone, files, [file], [column])
+        except duckdb.Error as error:
+            raise unreadable(zone.path, files.table, file.path, error, column) from error
+
+
+def _read_values(
+    connection: duckdb.DuckDBPyConnection,
+    zone: RawZone,
+    files: TableFiles,
+    some: Sequence[RawFile],
+    columns: Iterable[str],
+) -> None:
+    """Read every value of some columns, so that the engine fails if it can."""
+    hashes = ", ".join(f"bit_xor(hash({identifier(column)}))" for column in columns)
+    connection.execute(
+        f"select {hashes} from ({_query(zone.path, files.table, some, files.columns)})"
+    ).fetchall()
 
 
 def empty_zone(path: Path, contract: RawContract) -> RawZone:

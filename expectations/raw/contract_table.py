@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from expectations.suite import Suite
 from expectations.thresholds import Thresholds
-from expectations.vocabulary import columns_in_order, no_rows, readable
+from expectations.vocabulary import columns_in_order, no_rows, readable, shape
 from warehouse.contract import RawColumn, RawContract, read_contract
 
 if TYPE_CHECKING:
@@ -56,14 +56,19 @@ def contract_table(table: str) -> Suite:
                 "expect_loaded_at_to_be_a_time_that_has_come",
                 ["loaded_at"],
                 """
-                select source_file, loaded_at
+                select
+                    source_file,
+                    case
+                        when try_cast(loaded_at as timestamptz) is not null then cast(loaded_at as varchar)
+                        else :shape
+                    end as loaded_at
                 from batch
                 where
                     loaded_at is not null
                     and coalesce(
                         try_cast(loaded_at as timestamptz) > now() + to_hours(:load_ahead_hours_max), true
                     )
-                """,
+                """.replace(":shape", shape("loaded_at")),
                 {"load_ahead_hours_max": int(thresholds.value("raw", table, "load_ahead_hours_max"))},
             ),
             *(

@@ -58,6 +58,8 @@ def _run(
         context.log.warning(runner.describe_failures(warnings))
     for key in sorted(context.selected_asset_check_keys):
         yield _check_result(key, [result for result in results if result.suite == key.name])
+    if any(result.exception for result in results):
+        night.require_whole_files()
     if any(result.severity == _STOPS and not result.success for result in results):
         stopping = [result for result in results if result.success or result.severity == _STOPS]
         raise dg.Failure(description=runner.describe_failures(stopping), allow_retries=False)

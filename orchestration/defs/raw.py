@@ -115,7 +115,7 @@ def _open(context: dg.AssetExecutionContext, night: NightResource) -> Iterator[d
     # Nothing is written before the raw zone is known to be readable as a whole.
     key = settings.private_hash_key()
     night.begin()
-    night.mark_reread(zone.reread_tables)
+    night.mark_read(zone)
     raw_zone.open_views(
         night.warehouse.staging_file,
         zone,

@@ -102,6 +102,8 @@ def _build(
     _tell(context, results, rows)
     yield from _events(context, manifest, results, rows)
     failures = [_describe(night, manifest, result) for result in results if result.is_failure]
+    if any(result.is_failure and not result.is_test for result in results):
+        night.require_whole_files()
     if failures:
         raise dg.Failure(
             description="\n".join([f"{step}: {len(failures)} of {len(results)} nodes failed", *failures]),

@@ -14,11 +14,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from differences import assert_same, differences
 from faults import AS_OF, Company, Ended, can_mount, small_disk
@@ -176,6 +178,9 @@ def history(undisturbed: Undisturbed, tmp_path_factory: pytest.TempPathFactory) 
         away = company.raw.with_name("away")
         befall("raw zone", company.night(before=lambda: before_dbt(lambda: company.raw.rename(away))))
         away.rename(company.raw)
+        damaged = land_no_text(company.raw)
+        befall("damaged file", company.night())
+        damaged.unlink()
         if disk.is_mounted:
             with disk.filled_but_for(3 * MEGABYTE):
                 befall("disk", company.night())
@@ -184,6 +189,17 @@ def history(undisturbed: Undisturbed, tmp_path_factory: pytest.TempPathFactory) 
         damage_blocks(company.published)
         last = company.night(before=set_clock_back)
         yield History(company, nights, last)
+
+
+def land_no_text(raw: Path) -> Path:
+    """Land a file that looks sound until a column is read whose bytes are no text."""
+    file = raw / "store_visits" / "damaged.parquet"
+    time_ = [datetime(2025, 12, 1)]
+    store = pa.array([b"ann@example.org\xff"], pa.binary())
+    pq.write_table(
+        pa.table({"visit_id": ["v"], "store_id": store, "entered_at": time_, "loaded_at": time_}), file
+    )
+    return file
 
 
 def before_dbt(act: Callable[[], object]) -> None:
@@ -274,6 +290,22 @@ def test_a_raw_zone_that_goes_away_is_said(history: History) -> None:
     assert ended.status == 1
     assert "No files found that match the pattern" in ended.said
     assert "readers see what they saw" in ended.said
+
+
+def test_a_raw_file_that_is_damaged_inside_is_named_and_not_quoted(history: History) -> None:
+    ended = history.nights["damaged file"].ended
+    assert ended.status == 2
+    assert (
+        "store_visits/damaged.parquet: column store_id of this file of raw table store_visits cannot be read"
+    ) in ended.said
+    assert "readers see what they saw" in ended.said and "Nothing was written" not in ended.said
+    with duckdb.connect(str(history.company.published), read_only=True) as connection:
+        (message,) = connection.execute(
+            "select message from audit.model_runs"
+            " where model_name = 'stg_stores__visits' and status = 'error' and message like '%Parquet%'"
+        ).fetchone()
+    assert "value (hidden) is not valid" in message
+    assert "ann@example" not in ended.said
 
 
 @pytest.mark.skipif(not can_mount(), reason="a small disk is a tmpfs of its own, which only root can mount")

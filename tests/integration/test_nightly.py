@@ -91,10 +91,15 @@ def test_a_night_leaves_its_audit_with_readers(sample_warehouse: Path):
                 "code_version",
                 "seeds_hash",
                 "dbt_version",
+                "duckdb_version",
+                "dagster_version",
+                "great_expectations_version",
+                "settings_fingerprint",
+                "basis",
             )
         )
         assert connection.execute(f"select count(*) from audit.runs where {incomplete}").fetchone() == (0,)
-        for table in ("model_runs", "check_results", "source_loads"):
+        for table in ("model_runs", "check_results", "source_loads", "row_accounts"):
             statement = f"select count(*) > 0, bool_and(run_id = '{run_id}') from audit.{table}"
             assert connection.execute(statement).fetchone() == (True, True)
         tools = connection.execute("select distinct tool from audit.check_results order by tool").fetchall()

@@ -61,6 +61,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def answers(address: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((address, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def webhook(port: int) -> Iterator[list[str]]:
     """A server that keeps what is posted to it."""
@@ -102,9 +111,10 @@ def _serve_nights(tmp_path: Path, address: str, told: list[str]) -> None:
         "ENGAGEMENT_SCHEDULE": "* * * * *",
         "ENGAGEMENT_ALERT_WEBHOOK": address,
     }
+    page = free_port()
     with (tmp_path / "serve.log").open("wb") as log:
         server = subprocess.Popen(
-            [Path(sys.executable).with_name("engagement"), "serve", "--port", str(free_port())],
+            [Path(sys.executable).with_name("engagement"), "serve", "--port", str(page)],
             cwd=tmp_path,
             env=environment,
             stdout=log,
@@ -126,6 +136,8 @@ def _serve_nights(tmp_path: Path, address: str, told: list[str]) -> None:
         # nothing has been landed yet
         wait_until(lambda: bool(told))
         assert f"There is no raw zone {raw}" in told[0] and "started by `dagster, job nightly`" in told[0]
+        wait_until(lambda: answers("127.0.0.1", page))
+        assert not answers("127.0.0.2", page), "who listens on every address answers there, too"
         generate(60, 60, 7, tmp_path / "landing", end_on=yesterday)
         (tmp_path / "landing").rename(raw)
         wait_until(published.exists)

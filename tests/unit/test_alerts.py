@@ -17,6 +17,7 @@ import pytest
 
 from expectations.thresholds import load_thresholds
 from orchestration import alerts, delivery
+from orchestration.advice import advised
 from orchestration.alerts import Alert, FailedRun, Kind
 from orchestration.defs import alerts as module
 from orchestration.defs.alerts import Told, alert_sensor
@@ -519,12 +520,25 @@ def test_a_long_message_is_cut() -> None:
     [
         ("staging: 1 of 9 nodes failed\n  model a: Out of Memory Error: could not", "Memory exhausted"),
         ("The warehouse cannot be written: [Errno 28] No space left on device", "Disk full"),
+        (advised("marts: 1 of 9 nodes failed\n  model a: Disk quota exceeded", Settings()), "Disk full"),
+        (advised("IO Error: Corrupt database file: checksum", Settings()), "Build files damaged"),
+        ("staging: 1 of 9 nodes failed\n  model a: IO Error: No files found that match", "Raw zone gone"),
+        ("Raw table orders has lost 61 of the 121 rows that earlier nights have read", "Raw zone gone"),
+        ("gate raw: 1 of 9 expectations not met\n  raw.orders: expect_loaded_at_in_every_row", "Gate raw"),
+        (
+            "gate raw: 1 of 9 expectations not met\n  raw.a: expect_loaded_at_to_be_a_time_that_has_come",
+            "Clock moved",
+        ),
         ("gate marts: 1 of 9 expectations not met", "Gate marts"),
         (
             "staging: 1 of 9 nodes failed\n  test row_accounts_balance of x: Got 1",
             "Row accounts do not balance",
         ),
         ("staging: 1 of 9 nodes failed\n  model a: no such column", "Model or dbt test failed"),
+        ("orders/a.csv: file of raw table orders cannot be read (no header line)", "Raw zone unreadable"),
+        ("orders/a.csv: required column x of raw table orders is missing; add it", "Raw zone unreadable"),
+        ("There is no raw zone /srv/raw: name a folder", "Raw zone unreadable"),
+        (str(lock.WarehouseBusyError(Path("/srv/warehouse/night.lock"), None, 0.0)), "Warehouse busy"),
         ("anything else", Kind.FAILED.value),
     ],
 )

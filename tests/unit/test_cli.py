@@ -114,6 +114,22 @@ def test_a_warehouse_that_cannot_be_written_is_status_1(tmp_path: Path, raw: Pat
     assert "cannot be written" in refused.stderr and "Traceback" not in refused.stderr
 
 
+def test_a_night_that_could_not_begin_leaves_its_traceback_to_the_owner(
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In the folder where identifiers will stand in clear: whoever makes it decides who may look into it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("nonsense: true\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    refused = run("nightly", "--raw", raw, "--warehouse", tmp_path / "warehouse", "--as-of", "2024-01-31")
+    assert refused.returncode == 1
+    assert "The night could not run" in refused.stderr and "Traceback (" not in refused.stderr
+    build = tmp_path / "warehouse" / "build"
+    assert "Traceback (" in (build / "error.log").read_text()
+    assert build.stat().st_mode & 0o777 == 0o700
+
+
 def test_status_of_an_empty_warehouse_is_1(tmp_path: Path):
     shown = run("status", "--warehouse", tmp_path)
     assert shown.returncode == 1
@@ -276,6 +292,19 @@ def test_a_person_who_cannot_be_looked_up_is_refused(
     assert (message in refused.stderr, refused.stderr.count("\n")) == (True, 1)
     assert "a@b.c" not in refused.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_is_looked_up_where_a_first_night_has_failed(tmp_path: Path):
+    place = Warehouse(tmp_path)
+    place.prepare()
+    for file in (place.staging_file, place.marts_file):
+        duckdb.connect(str(file)).close()
+    (tmp_path / "hash.key").write_text("0123456789abcdef")
+    refused = run("erase", "--identifier", "email=a@b.c", "--warehouse", tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"engagement: No night of {tmp_path} has come so far as to know who is who: run one first.\n"
+    )
 
 
 def test_each_step_selects_its_own_folder_and_seeds_go_with_staging():

@@ -3,7 +3,9 @@
 import gzip
 import json
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,12 @@ from warehouse.raw_zone import (
     inspect,
     open_views,
     require_what_was_known,
+    require_whole,
 )
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOADED = datetime(2024, 1, 2, 3, tzinfo=UTC)
+NOBODY = 65534
 # as many as somebody has disk and time for: SMALL_FILES=1000000 takes some minutes
 SMALL_FILES = int(os.environ.get("SMALL_FILES", "6000"))
 
@@ -303,6 +307,50 @@ def test_what_is_no_file_is_not_passed_over(
         inspect(raw, contract)
 
 
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be a user who may not read everything; root, who may, gives that up meanwhile."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+@pytest.mark.parametrize("closed", ["store_visits", "store_visits/2024/01"])
+def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(contract: RawContract, closed: str) -> None:
+    # the folders that pytest makes are closed to others
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        raw = Path(folder, "raw")
+        write_parquet(raw / "store_visits" / "2023" / "a.parquet", **visits())
+        write_parquet(raw / "store_visits" / "2024" / "01" / "b.parquet", **visits())
+        # what is hidden is nobody's business
+        write(raw / "store_visits" / ".snapshot" / "c.parquet", "").parent.chmod(0)
+        (raw / closed).chmod(0)
+        with (
+            unprivileged(),
+            pytest.raises(RawZoneError, match=f"^{closed}: this folder of raw table store_visits may not be"),
+        ):
+            inspect(raw, contract)
+        (raw / closed).chmod(0o755)
+        with unprivileged():
+            assert found(inspect(raw, contract), "store_visits").rows == 2
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"caf\xe9/a.csv"])
+def test_a_name_that_is_no_text_is_said(tmp_path: Path, contract: RawContract, name: bytes) -> None:
+    """A name from a machine that writes Latin-1: no engine can be told to open it."""
+    write_parquet(tmp_path / "store_visits" / "good.parquet", **visits())
+    (tmp_path / os.fsdecode(b"w\xe9ather")).mkdir()
+    assert inspect(tmp_path, contract).unknown_entries == ("w\ufffdather",)
+    write(tmp_path / "store_visits" / os.fsdecode(name), "visit_id,entered_at,loaded_at\n")
+    with pytest.raises(RawZoneError, match=r"^store_visits/caf\ufffd.* raw table store_visits is no UTF-8"):
+        inspect(tmp_path, contract)
+
+
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("/nowhere")])
 def test_a_raw_table_that_is_no_folder_is_not_taken_for_an_absent_one(
     tmp_path: Path, contract: RawContract, make: Callable[[Path], object]
@@ -404,6 +452,7 @@ def test_a_raw_zone_must_be_there_and_hold_something(tmp_path: Path, contract: R
         ("a.csv", "", "no header line"),
         ("a.csv", "visit_id,entered_at,loaded_at,store_id,store_id\n", "store_id stands twice"),
         ("a.csv", "visit_id,entered_at,loaded_at\nv1,x\nv2,y,z,w\n", "CSV Error on Line: 2"),
+        ("a.csv", 'visit_id,entered_at,loaded_at\nv0,"x\nv1"\n', "Expected Number of Columns: 3 Found: 2"),
         ("a.csv", b"visit_id,entered_at,loaded_at\n\xff\xfe,x,y\n", "cannot be read"),
         ("a.csv.gz", "no gzip", "cannot be read"),
         ("a.jsonl", '{"visit_id": 1,\n', "cannot be read"),
@@ -428,6 +477,12 @@ def test_a_raw_zone_must_be_there_and_hold_something(tmp_path: Path, contract: R
         ("a.jsonl", '{"visit_id": "v1\0"}', "unexpected control character"),
         ("a.json", "[1, 2]", "no objects with columns"),
         ("a.jsonl", '"v1"', "no objects with columns"),
+        # one column, two values
+        (
+            "a.jsonl",
+            '{"visit_id": "v1", "entered_at": 1, "loaded_at": 2, "visit_id": "v1"}',
+            "visit_id stands twice",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -442,6 +497,45 @@ def test_what_is_wrong_is_said_in_one_line(
     assert f"store_visits/{name}" in told and "raw table store_visits" in told
     assert str(tmp_path) not in told, "where a machine keeps its data is nobody's business"
     assert "v1" not in told, "rows hold personal data and have no place in a message"
+
+
+def damage_a_page(path: Path) -> None:
+    """Break the last column, whose values the others do not need."""
+    group = pq.read_metadata(path).row_group(0)
+    column = group.column(group.num_columns - 1)
+    begin = column.dictionary_page_offset or column.data_page_offset
+    content = bytearray(path.read_bytes())
+    content[begin : begin + 20] = b"\xff" * 20
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("store_id", "harm", "message"),
+    [
+        (pa.array([b"v1\xff"], pa.binary()), None, "Invalid string encoding"),
+        (["s"], damage_a_page, "know what type: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_whole_is_found(
+    tmp_path: Path, contract: RawContract, store_id: Any, harm: Callable[[Path], None] | None, message: str
+) -> None:
+    """What is read of it first is sound: the night has begun when it shows."""
+    folder = tmp_path / "store_visits"
+    write_parquet(folder / "good.parquet", **visits(store_id=["s"]))
+    path = write_parquet(folder / "bad.parquet", **visits(store_id=store_id))
+    if harm:
+        harm(path)
+    zone = inspect(tmp_path, contract)
+    with pytest.raises(RawZoneError, match=message) as caught:
+        require_whole(zone)
+    told = str(caught.value)
+    assert told.startswith(
+        "store_visits/bad.parquet: column store_id of this file of raw table store_visits cannot be read ("
+    )
+    assert "v1" not in told and "\n" not in told and str(tmp_path) not in told
+    path.unlink()
+    require_whole(zone)
+    require_whole(inspect(tmp_path, contract))
 
 
 @pytest.mark.parametrize("missing", [1, 8, 2_000])

@@ -34,6 +34,12 @@ def test_every_section_that_an_alert_names_exists() -> None:
     assert (ROOT / alerts.RUNBOOK).is_file()
 
 
+def test_an_alert_opens_every_fault_and_every_gate() -> None:
+    faults = re.findall(r"^### (.+)$", PAGE.partition("\n## Gates\n")[2], flags=re.M)
+    assert len(faults) > 10
+    assert set(faults) <= {section for _, section in alerts.SECTIONS}
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_gate_has_a_section_and_every_suite_a_line(layer: str) -> None:
     named = set(re.findall(rf"`({layer}_\w+)`", SECTIONS[f"Gate {layer}"]))

@@ -29,7 +29,7 @@ from nights import PROJECT
 
 from orchestration import erasing
 from warehouse import cleansing, erasures, persons
-from warehouse.raw_zone import RawZoneError
+from warehouse.raw_files import RawZoneError
 
 pytestmark = pytest.mark.slow
 

@@ -628,6 +628,7 @@ def test_whole_numbers_of_any_width(tmp_path: Path, contract: RawContract, type_
     assert rows(zone, "cast(visit_id as varchar)", "store_visits") == [(str(value),)]
 
 
+@pytest.mark.timeout(300 + SMALL_FILES // 500)
 def test_very_many_small_files(tmp_path: Path, contract: RawContract) -> None:
     """All are read in the first night, and none of them again in the second."""
     nights = Nights(tmp_path, contract)

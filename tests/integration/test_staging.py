@@ -68,6 +68,7 @@ abroad,app,2024-05-02T04:00:00Z,7,EUR,,,2024-12-30
 early,app,2024-05-02T03:59:59Z,7,EUR,,,2024-12-30
 exotic,phone,2024-05-02T04:00:00Z,7,XAU,,,2024-12-30
 negative,online,2024-05-02T04:00:00Z,-0.01,,,,2024-12-30
+vast,online,2024-05-02T04:00:00Z,99999999999999,,,,2024-12-30
 maybe,online,2024-05-02T04:00:00Z,1,,perhaps,,2024-12-30
 """
 
@@ -250,6 +251,7 @@ def test_every_broken_rule_is_named(warehouse: Warehouse) -> None:
         ("orders", "exotic", "no_exchange_rate"),
         ("orders", "maybe", "unreadable_is_test"),
         ("orders", "negative", "negative_total_amount"),
+        ("orders", "vast", "out_of_range_total_amount"),
         ("social_events", "2", "out_of_range_sentiment"),
         ("web_events", "", "missing_event_id"),
         ("web_events", "ancient", "impossible_time"),
@@ -293,7 +295,7 @@ def test_every_row_is_accounted_for(warehouse: Warehouse) -> None:
     assert set(accounts) == set(read_contract(PROJECT))
     # In, out, quarantined, superseded, deleted, erased.
     assert accounts["web_events"] == [29, 11, 13, 3, 2, 0]
-    assert accounts["orders"] == [7, 3, 4, 0, 0, 0]
+    assert accounts["orders"] == [8, 3, 5, 0, 0, 0]
     assert accounts["store_visits"] == [10, 4, 0, 5, 1, 0]
     assert accounts["referrals"] == [0, 0, 0, 0, 0, 0]
 

@@ -21,6 +21,12 @@
     }}
 {%- endmacro %}
 
+{#- Those of them that a customer may not have: outcomes are ranked among those who do. The others are not null by the
+    contract of fct_customer_outcomes. -#}
+{% macro features_that_may_be_missing() -%}
+    {{ return(["proactive_share_lower"]) }}
+{%- endmacro %}
+
 {#- What comes after T, by name, as an SQL expression over fct_customer_outcomes; null for who has no part in it. -#}
 {% macro outcome_values() -%}
     {{
@@ -51,9 +57,8 @@
     end
 {%- endmacro %}
 
-{#- A product of two ranks (twice their distance from the middle) of all customers who share them, as a decimal: whole
-    numbers, so that their sum is the same in any order. -#}
+{#- A product of ranks (twice their distance from the middle) and numbers of customers as a decimal: whole numbers, so
+    that their sum is the same in any order. -#}
 {% macro rank_product(left, right) -%}
-    cast(pairs.customers as decimal(19, 0))
-    * cast({{ left }} * {{ right }} as decimal(19, 0))
+    cast({{ left }} as decimal(19, 0)) * cast({{ right }} as decimal(19, 0))
 {%- endmacro %}

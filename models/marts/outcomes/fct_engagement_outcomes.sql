@@ -14,16 +14,20 @@
 -- by quintile of a feature at T, and by tier, against what they did in the window
 -- after it.
 -- Association, not cause. Grain: snapshot date, feature, outcome, segmentation and
--- segment. Everything is counted from a table of how many customers share a pair of
--- values, so that ties share a rank and a quintile and nothing has to be sorted. A
+-- segment. Ranks are counted from how many customers share a value, so that ties
+-- share a
+-- rank and a quintile, and no customer has to be sorted. Numbers of customers are added
+-- up as doubles, which hold whole numbers exactly and cost half as much in a window. A
 -- night counts again only the snapshots whose customers have changed.
 {%- set customer_outcomes = ref("fct_customer_outcomes") %}
 {%- set series = [] %}
+{%- set outcomes = outcome_values() | list %}
 {%- for feature in outcome_features() %}
-    {%- for outcome in outcome_values() %}
+    {%- for outcome in outcomes %}
         {%- do series.append((feature, outcome)) %}
     {%- endfor %}
 {%- endfor %}
+{%- set populations = ["everybody"] + features_that_may_be_missing() %}
 with
 
     checksums as (
@@ -47,7 +51,14 @@ with
     ),
 
     customers as (
-        select counted.*
+        select
+            counted.snapshot_date
+            {%- for feature in outcome_features() %}
+                , cast(counted.{{ feature }} as double) as {{ feature }}
+            {%- endfor %}
+            {%- for outcome, value in outcome_values().items() %}
+                , cast({{ value }} as decimal(18, 4)) as {{ outcome }}_value
+            {%- endfor %}
         from {{ customer_outcomes }} as counted
         semi join changed on counted.snapshot_date = changed.snapshot_date
     ),
@@ -57,8 +68,8 @@ with
 
     tiers as (select * from {{ ref("engagement_tiers") }}),
 
-    -- every feature with every outcome, by a number: what is counted and sorted by the
-    -- million has no names in it
+    -- every feature with every outcome, by a number: what is counted by the million has
+    -- no names in it
     numbered as (
         {% for feature, outcome in series -%}
             select
@@ -80,136 +91,201 @@ with
         where not (features.is_purchase_based and numbered.outcome = 'revenue')
     ),
 
-    -- customers who share the value of a feature and that of an outcome
-    shared as (
-        {% for feature, outcome in series -%}
-            {%- set value = outcome_values()[outcome] -%}
+    tier_series as (select series_number from series where feature = 'tier_number'),
+
+    {%- for outcome in outcomes %}
+
+        -- how many share a value of the outcome, among everybody and among those who
+        -- have the features that may be missing
+        {{ outcome }}_values as (
             select
                 snapshot_date,
-                {{ loop.index }} as series_number,
-                cast({{ feature }} as double) as feature_value,
-                cast({{ value }} as decimal(18, 4)) as outcome_value,
-                count(*) as customers
+                {{ outcome }}_value
+                {%- for population in populations %}
+                    ,
+                    count(
+                        {{ population if population != "everybody" else "*" }}
+                    ) as {{ population }}_customers
+                {%- endfor %}
             from customers
-            where {{ feature }} is not null and {{ value }} is not null
-            group by
+            where {{ outcome }}_value is not null
+            group by snapshot_date, {{ outcome }}_value
+        ),
+
+        -- twice the distance of the mid-rank from the middle is a whole number
+        {{ outcome }}_ranks as (
+            select
                 snapshot_date,
-                feature_value,
-                outcome_value {{ "union all" if not loop.last }}
+                {{ outcome }}_value
+                {%- for population in populations %}
+                    ,
+                    {{ population }}_customers,
+                    cast(
+                        2 * sum(cast({{ population }}_customers as double)) over up_to
+                        - {{ population }}_customers
+                        - sum(cast({{ population }}_customers as double)) over whole
+                        as bigint
+                    ) as {{ outcome }}_rank_of_{{ population }}
+                {%- endfor %}
+            from {{ outcome }}_values
+            window
+                whole as (partition by snapshot_date),
+                up_to as (
+                    partition by snapshot_date
+                    order by {{ outcome }}_value
+                    rows between unbounded preceding and current row
+                )
+        ),
+    {%- endfor %}
+
+    outcome_variations as (
+        {%- for outcome in outcomes %}
+            {%- set outcome_loop = loop %}
+            {%- for population in populations %}
+                select
+                    snapshot_date,
+                    '{{ outcome }}' as outcome,
+                    '{{ population }}' as population,
+                    sum(
+                        {{
+                            rank_product(
+                                population ~ "_customers",
+                                outcome
+                                ~ "_rank_of_"
+                                ~ population
+                                ~ " * "
+                                ~ outcome
+                                ~ "_rank_of_"
+                                ~ population,
+                            )
+                        }}
+                    ) as outcome_squares
+                from {{ outcome }}_ranks
+                group by
+                    snapshot_date
+                    {{ "union all" if not (loop.last and outcome_loop.last) }}
+            {%- endfor %}
+        {%- endfor %}
+    ),
+
+    ranked as (
+        select
+            customers.*
+            {%- for outcome in outcomes %}
+                {%- for population in populations %}
+                    , {{ outcome }}_ranks.{{ outcome }}_rank_of_{{ population }}
+                {%- endfor %}
+            {%- endfor %}
+        from customers
+        {%- for outcome in outcomes %}
+            left join
+                {{ outcome }}_ranks
+                on customers.snapshot_date = {{ outcome }}_ranks.snapshot_date
+                and customers.{{ outcome }}_value
+                = {{ outcome }}_ranks.{{ outcome }}_value
+        {%- endfor %}
+    ),
+
+    -- customers who share the value of a feature, and what came of them
+    shared as (
+        {% for feature in outcome_features() -%}
+            {%- set population = feature if feature in populations else "everybody" -%}
+            select
+                snapshot_date,
+                {{ loop.index }} as feature_number,
+                {{ feature }} as feature_value
+                {%- for outcome in outcomes %}
+                    ,
+                    count({{ outcome }}_value) as {{ outcome }}_customers,
+                    sum({{ outcome }}_value) as {{ outcome }}_total,
+                    cast(
+                        sum({{ outcome }}_rank_of_{{ population }}) as bigint
+                    ) as {{ outcome }}_ranks
+                {%- endfor %}
+            from ranked
+            where {{ feature }} is not null
+            group by snapshot_date, {{ feature }} {{ "union all" if not loop.last }}
         {% endfor -%}
     ),
 
-    tier_series as (select series_number from series where feature = 'tier_number'),
-
-    pairs as (
-        select shared.*
+    placed as (
+        select
+            *
+            {%- for outcome in outcomes %}
+                ,
+                cast(
+                    2 * sum(cast({{ outcome }}_customers as double)) over up_to
+                    - {{ outcome }}_customers as bigint
+                ) as {{ outcome }}_twice_rank_less_one,
+                cast(
+                    sum(cast({{ outcome }}_customers as double)) over whole as bigint
+                ) as all_{{ outcome }}_customers
+            {%- endfor %}
         from shared
-        semi join series on shared.series_number = series.series_number
-    ),
-
-    by_feature as (
-        select
-            snapshot_date,
-            series_number,
-            feature_value,
-            cast(sum(customers) as bigint) as customers,
-            sum(customers * outcome_value) as outcome_total
-        from pairs
-        group by snapshot_date, series_number, feature_value
-    ),
-
-    placed_features as (
-        select
-            *,
-            cast(
-                2 * sum(customers) over up_to - customers as bigint
-            ) as twice_rank_less_one,
-            cast(sum(customers) over everybody as bigint) as all_customers
-        from by_feature
         window
-            everybody as (partition by snapshot_date, series_number),
+            whole as (partition by snapshot_date, feature_number),
             up_to as (
-                partition by snapshot_date, series_number
+                partition by snapshot_date, feature_number
                 order by feature_value
                 rows between unbounded preceding and current row
             )
     ),
 
-    -- twice the distance of the mid-rank from the middle is a whole number
-    ranked_features as (
-        select
-            *,
-            twice_rank_less_one - all_customers as feature_rank,
-            cast(
-                floor(
-                    cast(5 * twice_rank_less_one as double) / (2 * all_customers)
-                ) as bigint
-            )
-            + 1 as quintile
-        from placed_features
+    held_against as (
+        {% for outcome in outcomes -%}
+            select
+                snapshot_date,
+                {{ outcomes | length }} * (feature_number - 1)
+                + {{ loop.index }} as series_number,
+                feature_value,
+                {{ outcome }}_customers as customers,
+                {{ outcome }}_total as outcome_total,
+                {{ outcome }}_ranks as outcome_ranks,
+                {{ outcome }}_twice_rank_less_one
+                - all_{{ outcome }}_customers as feature_rank,
+                cast(
+                    floor(
+                        cast(5 * {{ outcome }}_twice_rank_less_one as double)
+                        / (2 * all_{{ outcome }}_customers)
+                    ) as bigint
+                )
+                + 1 as quintile
+            from placed
+            where {{ outcome }}_customers > 0 {{ "union all" if not loop.last }}
+        {% endfor -%}
     ),
 
-    by_outcome as (
+    -- a tier is a segment of its own
+    segmented as (
+        select
+            held_against.*,
+            tier_series.series_number is not null as is_of_tiers,
+            case
+                when tier_series.series_number is null
+                then held_against.quintile
+                else cast(held_against.feature_value as bigint)
+            end as segment_number
+        from held_against
+        semi join series on held_against.series_number = series.series_number
+        left join tier_series on held_against.series_number = tier_series.series_number
+    ),
+
+    parts as (
         select
             snapshot_date,
             series_number,
-            outcome_value,
-            cast(sum(customers) as bigint) as customers
-        from pairs
-        group by snapshot_date, series_number, outcome_value
-    ),
-
-    ranked_outcomes as (
-        select
-            snapshot_date,
-            series_number,
-            outcome_value,
-            cast(
-                2 * sum(customers) over up_to
-                - customers
-                - sum(customers) over everybody as bigint
-            ) as outcome_rank
-        from by_outcome
-        window
-            everybody as (partition by snapshot_date, series_number),
-            up_to as (
-                partition by snapshot_date, series_number
-                order by outcome_value
-                rows between unbounded preceding and current row
-            )
-    ),
-
-    products as (
-        select
-            pairs.snapshot_date,
-            pairs.series_number,
-            sum({{ rank_product("feature_rank", "feature_rank") }}) as feature_squares,
-            sum({{ rank_product("outcome_rank", "outcome_rank") }}) as outcome_squares,
-            sum({{ rank_product("feature_rank", "outcome_rank") }}) as cross_products
-        from pairs
-        inner join
-            ranked_features
-            on pairs.snapshot_date = ranked_features.snapshot_date
-            and pairs.series_number = ranked_features.series_number
-            and pairs.feature_value = ranked_features.feature_value
-        inner join
-            ranked_outcomes
-            on pairs.snapshot_date = ranked_outcomes.snapshot_date
-            and pairs.series_number = ranked_outcomes.series_number
-            and pairs.outcome_value = ranked_outcomes.outcome_value
-        group by pairs.snapshot_date, pairs.series_number
-    ),
-
-    -- null where everybody shares one value
-    correlated as (
-        select
-            snapshot_date,
-            series_number,
-            cast(cross_products as double) / nullif(
-                sqrt(cast(feature_squares as double) * cast(outcome_squares as double)),
-                0
-            ) as spearman
-        from products
+            is_of_tiers,
+            segment_number,
+            sum(customers) as customers,
+            min(feature_value) as feature_lowest,
+            max(feature_value) as feature_highest,
+            sum(outcome_total) as outcome_total,
+            sum(
+                {{ rank_product("customers", "feature_rank * feature_rank") }}
+            ) as feature_squares,
+            sum({{ rank_product("outcome_ranks", "feature_rank") }}) as cross_products
+        from segmented
+        group by snapshot_date, series_number, is_of_tiers, segment_number
     ),
 
     everybody as (
@@ -219,46 +295,73 @@ with
             'all' as segmentation,
             'all' as segment,
             sum(customers) as customers,
-            min(feature_value) as feature_lowest,
-            max(feature_value) as feature_highest,
-            sum(outcome_total) as outcome_total
-        from by_feature
+            min(feature_lowest) as feature_lowest,
+            max(feature_highest) as feature_highest,
+            sum(outcome_total) as outcome_total,
+            sum(feature_squares) as feature_squares,
+            sum(cross_products) as cross_products
+        from parts
         group by snapshot_date, series_number
     ),
 
+    -- null where everybody shares one value
+    correlated as (
+        select
+            everybody.snapshot_date,
+            everybody.series_number,
+            cast(everybody.cross_products as double) / nullif(
+                sqrt(
+                    cast(everybody.feature_squares as double)
+                    * cast(outcome_variations.outcome_squares as double)
+                ),
+                0
+            ) as spearman
+        from everybody
+        inner join series on everybody.series_number = series.series_number
+        inner join
+            outcome_variations
+            on everybody.snapshot_date = outcome_variations.snapshot_date
+            and series.outcome = outcome_variations.outcome
+            and case
+                when
+                    series.feature in (
+                        {%- for feature in populations if feature != "everybody" %}
+                            '{{ feature }}'{{ ", " if not loop.last }}
+                        {%- endfor %}
+                    )
+                then series.feature
+                else 'everybody'
+            end
+            = outcome_variations.population
+    ),
+
     segments as (
-        select *
+        select
+            snapshot_date,
+            series_number,
+            segmentation,
+            segment,
+            customers,
+            feature_lowest,
+            feature_highest,
+            outcome_total
         from everybody
         union all
         select
-            ranked_features.snapshot_date,
-            ranked_features.series_number,
-            'quintile' as segmentation,
-            cast(ranked_features.quintile as {{ dbt.type_string() }}) as segment,
-            sum(ranked_features.customers) as customers,
-            min(ranked_features.feature_value) as feature_lowest,
-            max(ranked_features.feature_value) as feature_highest,
-            sum(ranked_features.outcome_total) as outcome_total
-        from ranked_features
-        anti join
-            tier_series on ranked_features.series_number = tier_series.series_number
-        group by
-            ranked_features.snapshot_date,
-            ranked_features.series_number,
-            ranked_features.quintile
-        union all
-        select
-            by_feature.snapshot_date,
-            by_feature.series_number,
-            'tier' as segmentation,
-            coalesce(tiers.tier, 'none') as segment,
-            by_feature.customers,
-            by_feature.feature_value as feature_lowest,
-            by_feature.feature_value as feature_highest,
-            by_feature.outcome_total
-        from by_feature
-        semi join tier_series on by_feature.series_number = tier_series.series_number
-        left join tiers on by_feature.feature_value = tiers.tier_number
+            parts.snapshot_date,
+            parts.series_number,
+            case when parts.is_of_tiers then 'tier' else 'quintile' end as segmentation,
+            case
+                when parts.is_of_tiers
+                then coalesce(tiers.tier, 'none')
+                else cast(parts.segment_number as {{ dbt.type_string() }})
+            end as segment,
+            parts.customers,
+            parts.feature_lowest,
+            parts.feature_highest,
+            parts.outcome_total
+        from parts
+        left join tiers on parts.segment_number = tiers.tier_number
     ),
 
     compared as (

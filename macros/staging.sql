@@ -217,7 +217,8 @@
 {#- The first rule that a row of `typed_columns` breaks, or null. In this order: erased (nothing is kept of such a row,
     not in quarantine either), missing_<key>, unreadable_<column>, missing_<required column>, unknown_<column> (closed
     lists), then `further` rules of the table as pairs of name and condition, negative_<column> or
-    out_of_range_<column>, impossible_time. The last needs the CTE `time_bounds`. -#}
+    out_of_range_<column>, impossible_time: before anything was recorded, before there was such a source (mark `earliest`)
+    or in the future. The last needs the CTE `time_bounds`. -#}
 {% macro quarantine_rule(table, delivered, further=[]) -%}
     {%- set columns = contract_table(table).columns.values() -%}
     {#- read by leading_identifier_key; the order of models is the same with and without tombstones -#}
@@ -271,7 +272,13 @@
         {%- endfor %}
         {%- for column in columns if column.meta.get("event_time") %}
             when
-                {{ column.name }} < earliest_at
+                {{ column.name }}
+                < {% if column.meta.get("earliest") -%}
+                    greatest(
+                        earliest_at, cast('{{ column.meta["earliest"] }}' as timestamp)
+                    )
+                {%- else -%} earliest_at
+                {%- endif %}
                 or cast({{ column.name }} as timestamp)
                 > {{ add_seconds("loaded_at", "future_tolerance_seconds") }}
             then 'impossible_time'

@@ -7,6 +7,7 @@ belongs in the staging macros; finding the files belongs in ``warehouse.raw_zone
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -18,6 +19,7 @@ SOURCE_NAME: Final = "raw"
 _COLUMN_MARKS: Final = frozenset(
     {
         "accepted_values",
+        "earliest",
         "event_time",
         "identifier",
         "identifier_type",
@@ -55,6 +57,7 @@ class RawColumn:
         scope: Name of what a handle is unique on; empty where another column or nothing says it.
         scoped_by: Column that names what a handle is unique on; empty without one.
         is_event_time: The time that a row is about.
+        earliest: Day before which there was no such source; None where nothing is known of it.
         is_personal: Personal data.
         minimum: Least value allowed, if there is one.
         maximum: Greatest value allowed, if there is one.
@@ -70,6 +73,7 @@ class RawColumn:
     identifier_type: str | None = None
     typed_by: str | None = None
     is_event_time: bool = False
+    earliest: date | None = None
     is_personal: bool = False
     minimum: float | None = None
     maximum: float | None = None
@@ -224,6 +228,7 @@ def _read_column(file: Path, table: str, column: Mapping[str, Any]) -> RawColumn
         else None,
         typed_by=marks.get("typed_by"),
         is_event_time=marks.get("event_time", False),
+        earliest=_earliest(file, place, marks),
         is_personal=marks.get("personal", False),
         minimum=marks.get("minimum"),
         maximum=marks.get("maximum"),
@@ -231,6 +236,19 @@ def _read_column(file: Path, table: str, column: Mapping[str, Any]) -> RawColumn
         scope=marks.get("scope", ""),
         scoped_by=marks.get("scoped_by", ""),
     )
+
+
+def _earliest(file: Path, place: str, marks: Mapping[str, Any]) -> date | None:
+    if "earliest" not in marks:
+        return None
+    if not marks.get("event_time"):
+        raise ContractError(f"{file}: {place} has meta earliest, which only an event_time may have")
+    try:
+        return date.fromisoformat(marks["earliest"])
+    except (TypeError, ValueError) as error:
+        raise ContractError(
+            f"{file}: {place} has meta earliest {marks['earliest']!r}; write a day in quotes, as '2010-01-31'"
+        ) from error
 
 
 def _marks(file: Path, place: str, entry: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:

@@ -41,7 +41,7 @@ bad_platform,tv,page_view,2024-07-01,,,,2024-12-30 00:00:00
 negative,web,page_view,2024-07-01,-1,,,2024-12-30 00:00:00
 endless,web,page_view,2024-07-01,1e12,,,2024-12-30 00:00:00
 infinite,web,page_view,2024-07-01,inf,,,2024-12-30 00:00:00
-ancient,web,page_view,1989-12-31,,,,2024-12-30 00:00:00
+ancient,web,page_view,1991-08-05,,,,2024-12-30 00:00:00
 future,web,page_view,2024-12-31 00:00:01,,,,2024-12-30 00:00:00
 edge,web,page_view,2024-12-31 00:00:00,,,,2024-12-30 00:00:00
 never_loaded,web,page_view,2024-07-01,,,,
@@ -69,6 +69,7 @@ early,app,2024-05-02T03:59:59Z,7,EUR,,,2024-12-30
 exotic,phone,2024-05-02T04:00:00Z,7,XAU,,,2024-12-30
 negative,online,2024-05-02T04:00:00Z,-0.01,,,,2024-12-30
 vast,online,2024-05-02T04:00:00Z,99999999999999,,,,2024-12-30
+ancient,online,1989-12-31,1,,,,2024-12-30
 maybe,online,2024-05-02T04:00:00Z,1,,perhaps,,2024-12-30
 """
 
@@ -247,6 +248,7 @@ def test_every_broken_rule_is_named(warehouse: Warehouse) -> None:
         ("identity_links", "3", "missing_right_value"),
         ("identity_links", "4", "unknown_left_type"),
         ("message_events", "", "missing_event_id"),
+        ("orders", "ancient", "impossible_time"),
         ("orders", "early", "no_exchange_rate"),
         ("orders", "exotic", "no_exchange_rate"),
         ("orders", "maybe", "unreadable_is_test"),
@@ -295,7 +297,7 @@ def test_every_row_is_accounted_for(warehouse: Warehouse) -> None:
     assert set(accounts) == set(read_contract(PROJECT))
     # In, out, quarantined, superseded, deleted, erased.
     assert accounts["web_events"] == [29, 11, 13, 3, 2, 0]
-    assert accounts["orders"] == [8, 3, 5, 0, 0, 0]
+    assert accounts["orders"] == [9, 3, 6, 0, 0, 0]
     assert accounts["store_visits"] == [10, 4, 0, 5, 1, 0]
     assert accounts["referrals"] == [0, 0, 0, 0, 0, 0]
 

@@ -1,6 +1,7 @@
 """The raw contract: read from the dbt sources, complete, and strict about what it does not understand."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,8 @@ def test_composite_keys_closed_lists_and_limits_are_read() -> None:
     assert contract["social_events"].column("in_reply_to").accepted_values == ("none", "brand", "customer")
     sentiment = contract["reviews"].column("sentiment")
     assert (sentiment.minimum, sentiment.maximum) == (-1, 1)
+    assert contract["web_events"].column("occurred_at").earliest == date(1991, 8, 6)
+    assert contract["orders"].column("ordered_at").earliest is None
     assert contract["web_events"].has_taxonomy and not contract["orders"].has_taxonomy
     assert contract["identity_links"].identifiers == ("left_value", "right_value")
     with pytest.raises(KeyError, match="orders has no column colour"):
@@ -118,6 +121,14 @@ def test_no_contract_is_an_error(tmp_path: Path) -> None:
         (
             KEY + "".join(column(x, "timestamp", "{event_time: true}") for x in "ab") + CLOSING,
             "more than one event_time",
+        ),
+        (
+            KEY + column("x", "timestamp", "{earliest: '2010-01-31'}") + CLOSING,
+            "things.x has meta earliest, which only an event_time may have",
+        ),
+        (
+            KEY + column("x", "timestamp", "{event_time: true, earliest: 2010}") + CLOSING,
+            "things.x has meta earliest 2010; write a day in quotes",
         ),
     ],
 )

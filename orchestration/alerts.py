@@ -23,7 +23,7 @@ from warehouse.summary import PublishedRun
 
 RUNBOOK = "docs/runbook.md"
 _LINES = 6
-_LINE_WIDTH = 500
+_LINE_WIDTH = 440
 # What stood in a row helps at the machine; it has no business in a chat or a mailbox.
 _EXAMPLE = re.compile(r", for example .*")
 

@@ -1,18 +1,11 @@
 """Which measures a score may be made of is said twice, to dbt's macros and to the seed's test: the same."""
 
-import re
-from pathlib import Path
-
 import yaml
-
-PROJECT = Path(__file__).resolve().parents[2]
+from macro_lists import PROJECT, names_from
 
 
 def test_the_seed_may_choose_what_the_macro_offers() -> None:
-    macro = (PROJECT / "macros" / "scores.sql").read_text(encoding="utf-8")
-    body = re.search(r"macro score_measures\(\)(.*?)endmacro", macro, re.DOTALL)
-    assert body
-    offered = re.findall(r'"(\w+)"', body.group(1))
+    offered = names_from("scores.sql", "score_measures")
     seeds = yaml.safe_load((PROJECT / "seeds" / "_seeds.yml").read_text(encoding="utf-8"))["seeds"]
     columns = next(seed for seed in seeds if seed["name"] == "score_dimensions")["columns"]
     tests = next(column for column in columns if column["name"] == "measure")["data_tests"]

@@ -75,7 +75,9 @@ with
             select
                 {{ loop.index }} as series_number,
                 '{{ feature }}' as feature,
-                '{{ outcome }}' as outcome {{ "union all" if not loop.last }}
+                '{{ outcome }}' as outcome,
+                '{{ feature if feature in populations else "everybody" }}' as population
+                {{ "union all" if not loop.last }}
         {% endfor -%}
     ),
 
@@ -84,6 +86,7 @@ with
             numbered.series_number,
             numbered.feature,
             numbered.outcome,
+            numbered.population,
             features.dimension,
             features.features_version
         from numbered
@@ -322,17 +325,7 @@ with
             outcome_variations
             on everybody.snapshot_date = outcome_variations.snapshot_date
             and series.outcome = outcome_variations.outcome
-            and case
-                when
-                    series.feature in (
-                        {%- for feature in populations if feature != "everybody" %}
-                            '{{ feature }}'{{ ", " if not loop.last }}
-                        {%- endfor %}
-                    )
-                then series.feature
-                else 'everybody'
-            end
-            = outcome_variations.population
+            and series.population = outcome_variations.population
     ),
 
     segments as (

@@ -127,10 +127,11 @@ with
         inner join
             months
             on months.month_start >= {{ month_start("customers.first_active_on") }}
-            and months.snapshot_date
+            {#- by months: the end of February and 25 months is not the end of March #}
+            and months.month_start
             <= {{
                 add_months(
-                    "last_day(customers.last_active_on)",
+                    month_start("customers.last_active_on"),
                     threshold("inactive_months") ~ " + 1",
                 )
             }}

@@ -226,7 +226,12 @@ def _events(
             metadata: dict[str, Any] = {"seconds": result.seconds}
             if result.unique_id in rows:
                 metadata["dagster/row_count"] = rows[result.unique_id]
-            columns = _column_lineage(manifest["nodes"][result.unique_id])
+            # nobody will look at the graph in an instance that ends with the night
+            columns = (
+                None
+                if context.instance.is_ephemeral
+                else _column_lineage(manifest["nodes"][result.unique_id])
+            )
             if columns is not None:
                 metadata["dagster/column_lineage"] = columns
             key = dg.AssetKey([dbt.layer_of(manifest["nodes"][result.unique_id]), result.name])

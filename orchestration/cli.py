@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import click
 
 from orchestration import settings as settings_module
-from orchestration.settings import PROJECT_ROOT, Settings, SettingsError
+from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, collect_garbage_rarely
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
@@ -752,6 +752,8 @@ def _execute(
     import warnings
     from contextlib import ExitStack
 
+    # before the first of the large imports
+    collect_garbage_rarely()
     import dagster as dg
 
     for category in (dg.BetaWarning, dg.PreviewWarning, DeprecationWarning):

@@ -6,13 +6,14 @@ import dagster as dg
 
 from orchestration.progress import night_logger
 from orchestration.resources import NightResource
-from orchestration.settings import silence_telemetry
+from orchestration.settings import collect_garbage_rarely, silence_telemetry
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the definitions of the warehouse."""
     silence_telemetry()
+    collect_garbage_rarely()
     return dg.Definitions.merge(
         dg.load_from_defs_folder(path_within_project=Path(__file__).parent),
         dg.Definitions(

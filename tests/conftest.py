@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from orchestration.settings import collect_garbage_rarely
+
+# hundreds of nights in one process
+collect_garbage_rarely()
+
 _DEALT_BY_TEST = frozenset({"test_equivalence", "test_equivalence_cases"})
 # Minutes each; their order is that of their length.
 _LONGEST = ("test_equivalence", "test_weekly_grocer", "test_faults", "test_changed_seed")

@@ -460,8 +460,12 @@ def test_a_raw_zone_must_be_there_and_hold_something(tmp_path: Path, contract: R
         # half written, in every format
         ("a.csv", 'visit_id,entered_at,loaded_at\nv1,x,y\nv1,"z', "unterminated quote"),
         ("a.csv", "visit_id,entered_at,loaded_at\nv1,x,y\nv1,z", "Expected Number of Columns: 3 Found: 2"),
-        # without the time in its header, which would be in the name of the test and differ between the workers
-        ("a.csv.gz", gzip.compress(b"visit_id,entered_at,loaded_at\nv1,x,y\n", mtime=0)[:-12], "end-of-stream"),
+        # no time in its header: it would be in the test's name, and differ between the workers
+        (
+            "a.csv.gz",
+            gzip.compress(b"visit_id,entered_at,loaded_at\nv1,x,y\n", mtime=0)[:-12],
+            "end-of-stream",
+        ),
         (
             "a.jsonl",
             '{"visit_id": 1, "entered_at": 2, "loaded_at": 3}\n{"visit_id": 2, "ent',

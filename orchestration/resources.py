@@ -177,8 +177,8 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def begin(self) -> None:
         """Make the build folders and record that the night runs; the first thing that a night writes.
 
-        Every step begins the night, since any may be the first of a run; only the first one that could has to:
-        opening and closing the build file takes tenths of a second.
+        Every step begins the night, since any may be the first of a run. Once is enough: opening and closing
+        the build file takes tenths of a second.
         """
         if self._opened.is_begun:
             return

@@ -750,7 +750,7 @@ NIGHT = {
 
 
 def night_after(warehouse: Path, *statements: str) -> dict[Failure, str]:
-    """What a night finds that has written all rows of ada, after changes to what stands in its schema `marts`.
+    """What a night finds that has written all rows of ada, after changes to its file.
 
     Bob, who is not restated, stands in a month that is closed.
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.scope import CATALOG, WHOLE, Scope
 from expectations.suite import Layer, Suite, suites
 from expectations.thresholds import Thresholds, load_thresholds
 from warehouse.contract import read_contract
@@ -30,6 +31,8 @@ FILES: dict[Layer, tuple[Path, Path | None]] = {
     "staging": (STAGING_FILE, None),
     "marts": (MARTS_FILE, STAGING_FILE),
 }
+# Layers whose tables are held against each other: what a night has written of one, and what of another.
+COMPARED: tuple[Layer, ...] = ("marts",)
 
 EXAMPLES = 3
 WHOLE_SUITE = "expect_table_to_be_checked"
@@ -54,6 +57,7 @@ class CheckResult:
         element_count: Rows looked at, if the expectation counts rows.
         unexpected_count: Rows that were not as expected, if it counts rows.
         exception: Why the expectation could not be evaluated; None if it could.
+        scope: Which rows were looked at: all, or the schema where those stand that have come since.
         sentences: What was seen, as the expectation itself puts it; empty where examples say it.
     """
 
@@ -69,6 +73,7 @@ class CheckResult:
     element_count: int | None
     unexpected_count: int | None
     exception: str | None
+    scope: str = WHOLE
     sentences: tuple[str, ...] = ()
 
 
@@ -84,7 +89,7 @@ def checks(layer: Layer) -> list[tuple[str, str]]:
     return [(found.table, found.name) for found in suites(layer)]
 
 
-def run_gate(layer: Layer, warehouse: Path, schemas: Mapping[str, str] | None = None) -> list[CheckResult]:
+def run_gate(layer: Layer, warehouse: Path, scopes: Mapping[str, Scope] | None = None) -> list[CheckResult]:
     """Run every suite of a layer, in SQL, over the build files of a warehouse.
 
     The files are opened read-only and closed again before this returns, so that the next writer of
@@ -93,7 +98,7 @@ def run_gate(layer: Layer, warehouse: Path, schemas: Mapping[str, str] | None = 
     Args:
         layer: raw, staging or marts.
         warehouse: The warehouse's folder.
-        schemas: Table to the schema that it is looked at in, where that is not the layer's own.
+        scopes: What is looked at of a table, where that is not all of it.
 
     Returns:
         One result per expectation; a suite that could not run gives one failure with its exception.
@@ -109,10 +114,13 @@ def run_gate(layer: Layer, warehouse: Path, schemas: Mapping[str, str] | None = 
     from expectations.session import session
 
     with session(warehouse / file, warehouse / attached if attached else None) as opened:
+        in_force = scopes or {}
+        if layer in COMPARED:
+            in_force = opened.narrow(layer, in_force)
         return [
             result
             for suite in found
-            for result in _run_suite(opened, suite, (schemas or {}).get(suite.table, suite.layer), thresholds)
+            for result in _run_suite(opened, suite, in_force.get(suite.table), thresholds)
         ]
 
 
@@ -151,8 +159,13 @@ def _described(failure: CheckResult) -> str:
     return f"{subject}: {', '.join(evidence)}"
 
 
-def _run_suite(opened: Session, suite: Suite, schema: str, thresholds: Thresholds) -> list[CheckResult]:
+def _run_suite(
+    opened: Session, suite: Suite, scope: Scope | None, thresholds: Thresholds
+) -> list[CheckResult]:
     expectations = suite.build(thresholds)
+    schema = scope.schema if scope else suite.layer
+    if scope and suite.layer in COMPARED:
+        schema = f"{CATALOG}.main"
     try:
         outcome = opened.validate(suite.name, schema, suite.table, expectations)
     except Exception as error:
@@ -170,13 +183,14 @@ def _run_suite(opened: Session, suite: Suite, schema: str, thresholds: Threshold
                 element_count=None,
                 unexpected_count=None,
                 exception=_first_line(str(error)),
+                scope=scope.schema if scope else WHOLE,
             )
         ]
-    results = [_result(suite, result) for result in outcome.results]
+    results = [_result(suite, result, scope) for result in outcome.results]
     return sorted(results, key=lambda result: (result.expectation, result.column_name or ""))
 
 
-def _result(suite: Suite, outcome: ExpectationValidationResult) -> CheckResult:
+def _result(suite: Suite, outcome: ExpectationValidationResult, scope: Scope | None) -> CheckResult:
     configuration = outcome.expectation_config
     if configuration is None:
         raise RuntimeError(f"suite {suite.name}: a result does not say which expectation it is of")
@@ -203,6 +217,7 @@ def _result(suite: Suite, outcome: ExpectationValidationResult) -> CheckResult:
         element_count=found.get("element_count"),
         unexpected_count=found.get("unexpected_count"),
         exception=_exception(outcome.exception_info or {}),
+        scope=scope.schema if scope and not meta.get("is_whole") else WHOLE,
         sentences=tuple(row["sentence"] for row in rows if isinstance(row, dict) and "sentence" in row),
     )
 

@@ -24,6 +24,8 @@ Parameter = str | float
 ROUNDING = 1e-9
 """What the arithmetic of floating point may add to a share or an index."""
 
+_NARROWED = re.compile(r"\b(batch\b|written\.)")
+
 SHAPE_LENGTH = 40
 """Characters of a value's shape that are shown."""
 
@@ -88,7 +90,8 @@ def no_rows(
     Args:
         name: What is expected, as a snake case sentence that begins with `expect_`.
         columns: The columns that the expectation is about.
-        query: A select statement over `batch` (the table under test) that returns what should not be.
+        query: A select statement over `batch` (of the table under test, what the gate looks at) that returns
+            what should not be. Of another mart, `written.<mart>` is what the gate looks at.
             A query over aggregates says how many rows a line stands for in a column `unexpected_count`,
             and of how many in `element_count`. A column `sentence` says it to people, in place of examples.
         parameters: Values for the `:names` in the query.
@@ -104,7 +107,8 @@ def no_rows(
 
     return ExpectNoRows(
         unexpected_rows_query=framed(bound(textwrap.dedent(query), parameters or {}), examples or EXAMPLES),
-        meta={"name": name, "columns": list(columns)},
+        # one that never asks for what was written tonight looks at everything
+        meta={"name": name, "columns": list(columns), "is_whole": not _NARROWED.search(query)},
     )
 
 
@@ -160,7 +164,8 @@ def readable(column: str, sql_type: str, share_max: float, rows_tolerated: float
         select
             count(*) filter (where try_cast(:column as :type) is null) as unexpected_count,
             count(*) as element_count,
-            any_value(:shape) filter (where try_cast(:column as :type) is null) as looks_like
+            -- a filter would not spare the shapes of all the others: two regular expressions a row
+            any_value(case when try_cast(:column as :type) is null then :shape end) as looks_like
         from batch
         where :column is not null
         having unexpected_count > :rows_tolerated and unexpected_count > :share_max * element_count
@@ -182,6 +187,7 @@ def seldom(
     share_max: float,
     rows_tolerated: float,
     parameters: Mapping[str, Parameter] | None = None,
+    table: str = "batch",
 ) -> Expectation:
     """A condition holds for a small share of the rows only.
 
@@ -192,19 +198,20 @@ def seldom(
         share_max: Largest share of such rows, in [0, 1].
         rows_tolerated: Up to this many such rows are let pass, whatever their share.
         parameters: Values for the `:names` in the condition.
+        table: Where the rows stand; the whole mart, where a share of one night's rows says little.
 
     Returns:
         The expectation.
     """
     query = """
         select count(*) filter (where :condition) as unexpected_count, count(*) as element_count
-        from batch
+        from :table
         having unexpected_count > :rows_tolerated and unexpected_count > :share_max * element_count
     """
     return no_rows(
         name,
         columns,
-        query.replace(":condition", condition),
+        query.replace(":condition", condition).replace(":table", table),
         {"share_max": share_max, "rows_tolerated": rows_tolerated, **(parameters or {})},
     )
 

@@ -112,6 +112,24 @@ def test_layer(manifest: Mapping[str, Any], unique_id: str) -> str:
     return max(layers, key=LAYERS.index, default="staging")
 
 
+def marts_written_apart(manifest: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the marts of which the rows that a night writes stand apart, too; see macro `restated`.
+
+    Returns:
+        Mart to the column of the month where only its closed months do: open ones are found by it.
+    """
+    scopes = {
+        node["name"]: node["config"]["meta"].get("restated")
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and layer_of(node) == "marts"
+    }
+    return {
+        name: scope["since"] if scope["unit"] == "month" else None
+        for name, scope in sorted(scopes.items())
+        if scope
+    }
+
+
 def snapshot_grains(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the marts that a night carries on by the month, each with the columns of its grain."""
     nodes: Mapping[str, Any] = manifest["nodes"]

@@ -175,12 +175,22 @@ class NightResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     self._end(self._session)
 
     def begin(self) -> None:
-        """Make the build folders and record that the night runs; the first thing that a night writes."""
+        """Make the build folders and record that the night runs; the first thing that a night writes.
+
+        Every step begins the night, since any may be the first of a run. Once is enough: opening and closing
+        the build file takes tenths of a second.
+        """
+        if self._opened.is_begun:
+            return
         self.warehouse.prepare()
         # the key may have been made since the night was opened
         self._opened.night = replace(self.night, settings_fingerprint=self.settings.fingerprint())
-        audit.begin(self.warehouse.marts_file, self.night, "; ".join(self.restatement.reasons) or None)
-        audit.record_erasures(self.warehouse.marts_file, self.register)
+        audit.begin(
+            self.warehouse.marts_file,
+            self.night,
+            "; ".join(self.restatement.reasons) or None,
+            self.register,
+        )
         self._opened.is_begun = True
 
     def require(self, steps: Collection[str]) -> None:

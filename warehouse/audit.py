@@ -86,6 +86,7 @@ class CheckRow:
         element_count: Rows looked at, if the tool says so.
         unexpected_count: Rows that broke the rule, if the tool says so.
         exception: What went wrong with the check itself, if anything.
+        scope: Which rows were looked at, as far as the tool says so.
     """
 
     tool: str
@@ -101,6 +102,7 @@ class CheckRow:
     element_count: int | None
     unexpected_count: int | None
     exception: str | None
+    scope: str | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,12 @@ CHECK_RESULTS = Table(
         Column("element_count", "bigint", "Rows looked at, if the tool says so."),
         Column("unexpected_count", "bigint", "Rows that broke the rule, if the tool says so."),
         Column("exception", "varchar", "What went wrong with the check itself, if anything."),
+        Column(
+            "scope",
+            "varchar",
+            "Rows that were looked at, as far as the tool says so: all; arrived, those of files that no"
+            " published night has read; tonight, those the night has written. Others have passed before.",
+        ),
     ),
 )
 SOURCE_LOADS = Table(
@@ -349,16 +357,24 @@ TABLES = (
 )
 
 
-def begin(path: Path, night: Night, restated: str | None = None) -> None:
+def begin(path: Path, night: Night, restated: str | None = None, register: Register | None = None) -> None:
     """Record that a night runs, and that every earlier one still called running was killed.
 
     Call it with the writer's lock held. Beginning the same night again changes nothing.
+
+    Args:
+        path: The build file.
+        night: The night.
+        restated: What is built anew, in words.
+        register: The register of erasures, to be written down along with it.
     """
     with _connect(path) as connection:
         for table in TABLES:
             _evolve(connection, table)
         # what the night writes stands there for its checks, until it is published
         connection.execute("create schema if not exists tonight")
+        if register is not None:
+            _write_erasures(connection, register)
         connection.execute(
             "update audit.runs set outcome = 'killed' where outcome = 'running' and run_id <> ?",
             [night.run_id],
@@ -438,26 +454,8 @@ def record_rollback(path: Path, published_at: datetime, moment: datetime) -> Non
 
 def record_erasures(path: Path, register: Register) -> None:
     """Write down what the register of erasures says, in place of what stood there."""
-    none: list[tuple[str | None, int]] = [(None, 0)]
-    rows = [
-        [
-            erasure.erasure_id,
-            ", ".join(erasure.request_ids) or None,
-            erasure.requested_at,
-            erasure.recorded_at,
-            erasure.erased_at,
-            erasure.run_id,
-            erasure.identifiers,
-            table,
-            row_count,
-        ]
-        for erasure in register.erasures
-        for table, row_count in sorted(erasure.row_counts.items()) or none
-    ]
     with _connect(path) as connection:
-        connection.execute(f"delete from audit.{ERASURES.name}")  # noqa: S608 - a name of this module
-        if rows:
-            _insert(connection, ERASURES, rows)
+        _write_erasures(connection, register)
 
 
 def model_fingerprints(path: Path) -> dict[str, str]:
@@ -504,12 +502,24 @@ def record_source_loads(path: Path, run_id: str, loads: Iterable[SourceLoad]) ->
         ]
         for load in loads
     ]
-    _append(path, SOURCE_LOADS, rows)
+    if rows:
+        with _connect(path) as connection:
+            _insert(connection, SOURCE_LOADS, rows)
 
 
-def record_model_runs(path: Path, run_id: str, runs: Iterable[ModelRun]) -> None:
-    """Append how the build of a layer's models went."""
-    rows = [
+def record_step(
+    path: Path, run_id: str, runs: Iterable[ModelRun] = (), checks: Iterable[CheckRow] = ()
+) -> None:
+    """Append how the build of a layer's models went, and what its checks have found.
+
+    Args:
+        path: The build file.
+        run_id: The night.
+        runs: Of the models.
+        checks: Results.
+    """
+    checked_at = _naive(utc_now())
+    model_rows = [
         [
             run_id,
             run.layer,
@@ -524,33 +534,31 @@ def record_model_runs(path: Path, run_id: str, runs: Iterable[ModelRun]) -> None
         ]
         for run in runs
     ]
-    _append(path, MODEL_RUNS, rows)
-
-
-def record_checks(path: Path, run_id: str, results: Iterable[CheckRow]) -> None:
-    """Append the results of a layer's checks."""
-    checked_at = _naive(utc_now())
-    rows = [
+    check_rows = [
         [
             run_id,
             checked_at,
-            result.tool,
-            result.layer,
-            result.suite,
-            result.table_name,
-            result.expectation,
-            result.column_name,
-            result.kwargs,
-            result.severity,
-            result.is_success,
-            result.observed,
-            result.element_count,
-            result.unexpected_count,
-            result.exception,
+            check.tool,
+            check.layer,
+            check.suite,
+            check.table_name,
+            check.expectation,
+            check.column_name,
+            check.kwargs,
+            check.severity,
+            check.is_success,
+            check.observed,
+            check.element_count,
+            check.unexpected_count,
+            check.exception,
+            check.scope,
         ]
-        for result in results
+        for check in checks
     ]
-    _append(path, CHECK_RESULTS, rows)
+    with _connect(path) as connection:
+        for table, rows in ((MODEL_RUNS, model_rows), (CHECK_RESULTS, check_rows)):
+            if rows:
+                _insert(connection, table, rows)
 
 
 def record_column_lineage(path: Path, lineage_version: str, rows: Callable[[], Iterable[LineageRow]]) -> bool:
@@ -578,10 +586,26 @@ def record_column_lineage(path: Path, lineage_version: str, rows: Callable[[], I
         return True
 
 
-def _append(path: Path, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+def _write_erasures(connection: duckdb.DuckDBPyConnection, register: Register) -> None:
+    none: list[tuple[str | None, int]] = [(None, 0)]
+    rows = [
+        [
+            erasure.erasure_id,
+            ", ".join(erasure.request_ids) or None,
+            erasure.requested_at,
+            erasure.recorded_at,
+            erasure.erased_at,
+            erasure.run_id,
+            erasure.identifiers,
+            table,
+            row_count,
+        ]
+        for erasure in register.erasures
+        for table, row_count in sorted(erasure.row_counts.items()) or none
+    ]
+    connection.execute(f"delete from audit.{ERASURES.name}")  # noqa: S608 - a name of this module
     if rows:
-        with _connect(path) as connection:
-            _insert(connection, table, rows)
+        _insert(connection, ERASURES, rows)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Sequence[Any]]) -> None:

@@ -38,7 +38,7 @@ def context(thresholds: Thresholds) -> list[Expectation]:
                 frequency.interactions,
                 added.share
             from added
-            full join marts.fct_engagement_frequency as frequency using (customer_id, snapshot_date)
+            full join written.fct_engagement_frequency as frequency using (customer_id, snapshot_date)
             where
                 added.interactions is distinct from frequency.interactions
                 or abs(added.share - 1) > :tolerance

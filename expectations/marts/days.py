@@ -34,7 +34,7 @@ def days(_: Thresholds) -> list[Expectation]:
             ),
             acts as (
                 select customer_id, count(*) as interactions, coalesce(sum(revenue), 0) as revenue
-                from marts.fct_interactions
+                from written.fct_interactions
                 where prompt_status <> 'system'
                 group by customer_id
             )
@@ -49,6 +49,29 @@ def days(_: Thresholds) -> list[Expectation]:
             where
                 added.interactions is distinct from acts.interactions
                 or added.revenue is distinct from acts.revenue
+            """,
+        ),
+        no_rows(
+            "expect_all_days_to_add_up_to_all_interactions",
+            ["interactions", "revenue"],
+            """
+            with added as (
+                select coalesce(sum(interactions), 0) as interactions, coalesce(sum(revenue), 0) as revenue
+                from marts.fct_engagement_days
+            ),
+            acts as (
+                select count(*) as interactions, coalesce(sum(revenue), 0) as revenue
+                from marts.fct_interactions
+                where prompt_status <> 'system'
+            )
+            select
+                added.interactions as interactions_of_days,
+                acts.interactions,
+                added.revenue as revenue_of_days,
+                acts.revenue
+            from added
+            cross join acts
+            where added.interactions <> acts.interactions or added.revenue <> acts.revenue
             """,
         ),
     ]

@@ -55,4 +55,39 @@ def frequency(_: Thresholds) -> list[Expectation]:
             where batch.is_current and batch.interactions is distinct from acts.interactions
             """,
         ),
+        no_rows(
+            "expect_all_facts_to_hold_the_same_interactions_at_every_snapshot",
+            ["interactions"],
+            """
+            with told as (
+                select 'frequency' as fact, snapshot_date, sum(interactions) as interactions
+                from marts.fct_engagement_frequency
+                group by snapshot_date
+                union all
+                select 'context' as fact, snapshot_date, sum(interactions) as interactions
+                from marts.fct_engagement_context
+                group by snapshot_date
+                union all
+                select 'volume' as fact, snapshot_date, sum(interactions_to_date) as interactions
+                from marts.fct_engagement_volume
+                group by snapshot_date
+                union all
+                select
+                    'proactiveness' as fact,
+                    snapshot_date,
+                    sum(unprompted + prompted + unknown) as interactions
+                from marts.fct_engagement_proactiveness
+                group by snapshot_date
+            )
+            select
+                snapshot_date,
+                max(interactions) filter (fact = 'frequency') as frequency,
+                max(interactions) filter (fact = 'context') as context,
+                max(interactions) filter (fact = 'volume') as volume,
+                max(interactions) filter (fact = 'proactiveness') as proactiveness
+            from told
+            group by snapshot_date
+            having count(*) < 4 or min(interactions) <> max(interactions)
+            """,
+        ),
     ]

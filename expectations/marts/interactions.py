@@ -29,7 +29,9 @@ def interactions(thresholds: Thresholds) -> list[Expectation]:
                 from staging.intermediate.int_interactions__identified
                 group by source_table
             ),
-            published as (select source_table, count(*) as row_count from batch group by source_table)
+            published as (
+                select source_table, count(*) as row_count from marts.fct_interactions group by source_table
+            )
             select
                 source_table,
                 abs(coalesce(identified.row_count, 0) - coalesce(published.row_count, 0)) as unexpected_count,
@@ -56,7 +58,7 @@ def interactions(thresholds: Thresholds) -> list[Expectation]:
             from staged
             where
                 row_count > 0
-                and not exists (select 1 from batch)
+                and not exists (select 1 from marts.fct_interactions)
                 and not exists (select 1 from marts.fct_touches)
             """,
         ),

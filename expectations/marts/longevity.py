@@ -47,8 +47,11 @@ def longevity(_: Thresholds) -> list[Expectation]:
             ["is_current", "snapshot_date"],
             """
             select snapshot_date, is_current, count(*) as unexpected_count
-            from batch
-            where is_current is distinct from (snapshot_date = (select max(snapshot_date) from batch))
+            from marts.fct_engagement_longevity
+            where
+                is_current is distinct from (
+                    snapshot_date = (select max(snapshot_date) from marts.fct_engagement_longevity)
+                )
             group by snapshot_date, is_current
             """,
         ),

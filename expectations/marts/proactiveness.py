@@ -60,7 +60,7 @@ def proactiveness(_: Thresholds) -> list[Expectation]:
                 batch.unprompted + batch.prompted + batch.unknown as counted,
                 frequency.interactions
             from batch
-            full join marts.fct_engagement_frequency as frequency using (customer_id, snapshot_date)
+            full join written.fct_engagement_frequency as frequency using (customer_id, snapshot_date)
             where
                 batch.unprompted + batch.prompted + batch.unknown is distinct from frequency.interactions
             """,

@@ -25,7 +25,7 @@ def touches(_: Thresholds) -> list[Expectation]:
             """
             with counted as (
                 select
-                    (select count(*) from batch) as published,
+                    (select count(*) from marts.fct_touches) as published,
                     (select count(*) from staging.intermediate.int_touches__identified) as identified
             )
             select abs(published - identified) as unexpected_count, identified as element_count
@@ -39,7 +39,7 @@ def touches(_: Thresholds) -> list[Expectation]:
             """
             with counted as (
                 select
-                    (select coalesce(sum(answers), 0) from batch) as answers,
+                    (select coalesce(sum(answers), 0) from marts.fct_touches) as answers,
                     (
                         select count(*) from marts.fct_interactions where prompt_touch_id is not null
                     ) as prompted

@@ -26,6 +26,7 @@ def visits(thresholds: Thresholds) -> list[Expectation]:
             thresholds.value("marts", "fct_visits", "long_visit_share_max"),
             thresholds.value("marts", "fct_visits", "long_visit_rows_tolerated"),
             {"hours": int(thresholds.value("marts", "fct_visits", "long_visit_hours"))},
+            table="marts.fct_visits",
         ),
         no_rows(
             "expect_visits_to_hold_every_interaction",
@@ -33,7 +34,7 @@ def visits(thresholds: Thresholds) -> list[Expectation]:
             """
             with counted as (
                 select
-                    (select coalesce(sum(interactions), 0) from batch) as visited,
+                    (select coalesce(sum(interactions), 0) from marts.fct_visits) as visited,
                     (
                         select count(*) from marts.fct_interactions where prompt_status <> 'system'
                     ) as interactions

@@ -39,7 +39,7 @@ def volume(_: Thresholds) -> list[Expectation]:
                 added.interactions as interactions_of_channels,
                 frequency.interactions
             from added
-            full join marts.fct_engagement_frequency as frequency using (customer_id, snapshot_date)
+            full join written.fct_engagement_frequency as frequency using (customer_id, snapshot_date)
             where added.interactions is distinct from frequency.interactions
             """,
         ),

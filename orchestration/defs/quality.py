@@ -10,7 +10,9 @@ from typing import Any
 import dagster as dg
 
 from expectations import runner
+from expectations.scope import Scope
 from expectations.suite import LAYERS, Layer
+from orchestration import dbt
 from orchestration.resources import INFRASTRUCTURE_RETRIES, NightResource
 from warehouse import audit
 
@@ -49,8 +51,10 @@ def _run(
     context: dg.AssetCheckExecutionContext, night: NightResource, layer: Layer
 ) -> Iterator[dg.AssetCheckResult]:
     night.begin()
-    results = runner.run_gate(layer, night.warehouse.folder, _schemas(night, layer))
-    audit.record_checks(night.warehouse.marts_file, night.night.run_id, [_row(result) for result in results])
+    results = runner.run_gate(layer, night.warehouse.folder, _scopes(night, layer))
+    audit.record_step(
+        night.warehouse.marts_file, night.night.run_id, checks=[_row(result) for result in results]
+    )
     passed = sum(result.success for result in results)
     context.log.info(f"{passed} of {len(results)} expectations met")
     warnings = [result for result in results if result.severity != _STOPS and not result.success]
@@ -65,11 +69,27 @@ def _run(
         raise dg.Failure(description=runner.describe_failures(stopping), allow_retries=False)
 
 
-def _schemas(night: NightResource, layer: Layer) -> dict[str, str]:
-    """Where the raw gate looks: at what has arrived. Earlier files have passed it."""
-    if layer != "raw" or not night.night.basis.last_number:
+def _scopes(night: NightResource, layer: Layer) -> dict[str, Scope]:
+    """Return what a gate looks at in a night that builds on another: what came since has not passed it yet.
+
+    Of raw tables, the files that have arrived; of marts, what the night has written, unless one of those that
+    are compared with each other was built anew.
+    """
+    last_as_of = night.night.basis.last_as_of
+    if last_as_of is None:
         return {}
-    return {table: "arrived" for table, _ in runner.checks(layer) if table not in night.reread_tables}
+    if layer == "raw":
+        arrived = Scope("arrived")
+        return {table: arrived for table, _ in runner.checks(layer) if table not in night.reread_tables}
+    if layer == "marts":
+        written = dbt.marts_written_apart(dbt.project().manifest)
+        if written.keys().isdisjoint(night.restatement.models):
+            open_month = last_as_of.replace(day=1)
+            return {
+                mart: Scope("tonight", (month, open_month) if month else None)
+                for mart, month in written.items()
+            }
+    return {}
 
 
 def _check_result(key: dg.AssetCheckKey, results: Sequence[runner.CheckResult]) -> dg.AssetCheckResult:
@@ -99,6 +119,7 @@ def _row(result: runner.CheckResult) -> audit.CheckRow:
         element_count=result.element_count,
         unexpected_count=result.unexpected_count,
         exception=result.exception,
+        scope=result.scope,
     )
 
 

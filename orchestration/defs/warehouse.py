@@ -138,7 +138,7 @@ def _record(
         and manifest["nodes"][result.unique_id]["config"]["materialized"] != "view"
     }
     rows = count_rows(tables)
-    audit.record_model_runs(
+    audit.record_step(
         night.warehouse.marts_file,
         night.night.run_id,
         [
@@ -156,10 +156,6 @@ def _record(
             for result in results
             if not result.is_test
         ],
-    )
-    audit.record_checks(
-        night.warehouse.marts_file,
-        night.night.run_id,
         [_check_row(manifest, result) for result in results if result.is_test and result.status != "skipped"],
     )
     return rows

@@ -74,6 +74,17 @@ def failed_checks(warehouse: Path) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
+def scopes_of(warehouse: Path, table: str, column: str) -> list[object]:
+    """Which rows of a table the gates of a column looked at, night by night."""
+    with duckdb.connect(str(warehouse / "build" / "engagement.duckdb"), read_only=True) as connection:
+        found = connection.execute(
+            "select scope from audit.check_results where tool = 'great_expectations' "
+            "and table_name = ? and column_name = ? order by checked_at",
+            [table, column],
+        ).fetchall()
+    return [scope for (scope,) in found]
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a raw zone and the warehouse of a night that went well."""
@@ -163,3 +174,23 @@ def test_a_row_that_a_mart_loses_stops_before_publication(company: Path, tmp_pat
     assert (
         "marts", "fct_interactions", "expect_as_many_rows_as_were_identified", "interaction_id", 1,
     ) in failed_checks(company / "warehouse")  # fmt: skip
+
+
+def test_a_bug_that_bites_after_the_first_night_stops_the_night_that_writes_it(tmp_path: Path) -> None:
+    """That night looks at what it has written; the mart is not built anew, since the bug was there before."""
+    project = copy_project(tmp_path / "project")
+    mart = project / "models" / "marts" / "interactions" / "fct_interactions.sql"
+    source = '(select * from {{ ref("int_contexts__staged") }})'
+    text = mart.read_text()
+    assert source in text
+    bug = "case when revenue = 5 then cast(-1 as double) else engaged_seconds end as engaged_seconds"
+    mart.write_text(text.replace(source, source.replace("*", f"* replace ({bug})")))
+    company = tmp_path / "company"
+    land(company / "raw", "orders", "first.csv", ORDERS)
+    land(company / "raw", "support_tickets", "first.csv", TICKETS)
+    first = night(company / "raw", company / "warehouse", project)
+    assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
+    land(company / "raw", "orders", "second.csv", NEWS)
+    said = stopped(company, project)
+    assert "marts.fct_interactions: expect_column_values_to_be_between (column engaged_seconds): 1 of" in said
+    assert scopes_of(company / "warehouse", "fct_interactions", "engaged_seconds") == ["all", "tonight"]

@@ -53,7 +53,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for is_success in (True, True, False)
     ]
-    audit.record_checks(bare.place.marts_file, night.run_id, checks)
+    audit.record_step(bare.place.marts_file, night.run_id, checks=checks)
     edition = Edition(night.run_id, AS_OF, published_at=night.started_at)
     publish(bare.place.marts_file, bare.place.published, bare.place.kept, edition)
     return bare.place.folder

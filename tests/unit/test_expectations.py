@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from expectations.runner import CheckResult, checks, describe_failures, run_gate
+from expectations.scope import Scope
 from expectations.suite import LAYERS, Layer, Suite, suites
 from expectations.thresholds import SEED, Thresholds, load_thresholds
 from expectations.vocabulary import bound
@@ -487,6 +489,7 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_interactions", "expect_as_many_rows_as_were_identified"),
         ("fct_visits", "expect_visits_to_hold_every_interaction"),
         ("fct_engagement_days", "expect_days_to_add_up_to_the_interactions"),
+        ("fct_engagement_days", "expect_all_days_to_add_up_to_all_interactions"),
         ("fct_engagement_frequency", "expect_interactions_of_the_current_snapshot_as_in_the_interactions"),
         ("fct_engagement_volume", "expect_revenue_of_the_current_snapshot_as_in_the_interactions"),
         ("fct_channel_days", "expect_channels_to_add_up_to_the_facts"),
@@ -599,6 +602,10 @@ BROKEN_MARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("fct_engagement_context", "interactions, promotion_interactions"),
         ("fct_engagement_context", "interactions, offline_interactions"),
         ("fct_engagement_context", "expect_contexts_to_add_up_to_the_interactions"),
+        (
+            "fct_engagement_frequency",
+            "expect_all_facts_to_hold_the_same_interactions_at_every_snapshot",
+        ),
     ],
     "insert into >fct_engagement_volume (customer_id, snapshot_date, is_current, interactions, "
     "interactions_to_date, visits_to_date, orders_to_date, engaged_seconds_to_date, "
@@ -727,6 +734,128 @@ def test_every_mart_suite_names_what_is_broken(warehouse: Path) -> None:
     assert [result.expectation for result in results if result.success] == [
         "expect_something_where_something_was_staged"
     ]
+
+
+# A night after the night of 2024-01-15 restates ada: what it writes stands apart, but for the open month.
+NIGHT = {
+    **dict.fromkeys(
+        ("fct_interactions", "fct_visits", "fct_touches", "fct_engagement_days"), Scope("tonight")
+    ),
+    "fct_customer_outcomes": Scope("tonight"),
+    **{
+        f"fct_engagement_{fact}": Scope("tonight", ("snapshot_date", date(2024, 1, 1)))
+        for fact in ("longevity", "proactiveness", "frequency", "context", "volume")
+    },
+}
+
+
+def night_after(warehouse: Path, *statements: str) -> dict[Failure, str]:
+    """What a night finds that has written all rows of ada, after changes to its file.
+
+    Bob, who is not restated, stands in a month that is closed.
+
+    Returns:
+        What does not hold, with what was looked at.
+    """
+    good_marts(warehouse)
+    bob = "select * replace ('bob' as customer_id, false as is_current, date '2023-12-31' as snapshot_date)"
+    change(
+        warehouse,
+        "marts",
+        "create schema tonight",
+        *(
+            f"create table tonight.{mart} as from marts.{mart}" + (" limit 0" if scope.since else "")
+            for mart, scope in NIGHT.items()
+        ),
+        *(f"insert into >{mart} {bob} from marts.{mart}" for mart, scope in NIGHT.items() if scope.since),
+        *statements,
+    )
+    results = run_gate("marts", warehouse, NIGHT)
+    return {
+        (result.table_name, result.expectation, result.column_name): result.scope
+        for result in results
+        if not result.success
+    }
+
+
+def test_a_night_looks_at_what_it_has_written(warehouse: Path) -> None:
+    """Rows of earlier nights have passed the gate."""
+    assert (
+        night_after(warehouse, "update >fct_engagement_context set share = 2 where customer_id = 'bob'") == {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change_of_tonight", "found"),
+    [
+        (
+            "update tonight.fct_interactions set sentiment = 2",
+            ("fct_interactions", BETWEEN, "sentiment"),
+        ),
+        (
+            "update >fct_engagement_context set share = 2 where customer_id = 'ada'",
+            ("fct_engagement_context", BETWEEN, "share"),
+        ),
+        # a closed month of a restated customer that only one of two marts has
+        (
+            "insert into tonight.fct_engagement_context (customer_id, snapshot_date, interactions, share) "
+            "values ('ada', '2023-12-31', 1, 1)",
+            (
+                "fct_engagement_context",
+                "expect_contexts_to_add_up_to_the_interactions",
+                "interactions, share",
+            ),
+        ),
+        (
+            "delete from tonight.fct_engagement_days where active_on = '2024-01-04'",
+            ("fct_engagement_days", "expect_days_to_add_up_to_the_interactions", "interactions, revenue"),
+        ),
+    ],
+)
+def test_a_bug_in_what_a_night_has_written_is_found(
+    warehouse: Path, change_of_tonight: str, found: Failure
+) -> None:
+    assert night_after(warehouse, change_of_tonight)[found] == "tonight"
+
+
+@pytest.mark.parametrize(
+    ("loss", "found"),
+    [
+        (
+            "delete from >fct_engagement_volume where customer_id = 'bob'",
+            (
+                "fct_engagement_frequency",
+                "expect_all_facts_to_hold_the_same_interactions_at_every_snapshot",
+                "interactions",
+            ),
+        ),
+        (
+            "delete from >fct_engagement_days where active_on = '2024-01-04'",
+            ("fct_engagement_days", "expect_all_days_to_add_up_to_all_interactions", "interactions, revenue"),
+        ),
+        (
+            "delete from >fct_visits where visit_id = 'orders:o1'",
+            ("fct_visits", "expect_visits_to_hold_every_interaction", "interactions"),
+        ),
+        (
+            "update >fct_engagement_longevity set is_current = true where customer_id = 'bob'",
+            ("fct_engagement_longevity", "expect_one_current_snapshot_date", "is_current, snapshot_date"),
+        ),
+    ],
+)
+def test_what_a_night_has_lost_of_earlier_ones_is_found(warehouse: Path, loss: str, found: Failure) -> None:
+    """A night that deletes too much leaves nothing to see in what it has written; totals tell."""
+    assert night_after(warehouse, loss)[found] == "all"
+
+
+def test_everything_is_looked_at_where_what_was_written_does_not_stand_apart(warehouse: Path) -> None:
+    share_of_bob = ("fct_engagement_context", BETWEEN, "share")
+    found = night_after(
+        warehouse,
+        "update >fct_engagement_context set share = 2 where customer_id = 'bob'",
+        "drop schema tonight cascade",
+    )
+    assert found[share_of_bob] == "all"
 
 
 def test_one_lost_interaction_is_counted_by_source(warehouse: Path) -> None:

@@ -51,7 +51,7 @@ def file(tmp_path: Path) -> Path:
     audit.begin(path, night("first"))
     load = audit.SourceLoad("orders", 2, 1_000, 10, STARTED, "")
     audit.record_source_loads(path, "first", [load, audit.SourceLoad("reviews", 0, 0, 0, None, "")])
-    audit.record_model_runs(
+    audit.record_step(
         path,
         "first",
         [
@@ -59,10 +59,6 @@ def file(tmp_path: Path) -> Path:
             audit.ModelRun("staging", "stg_a", "model", "success", STARTED, 0.5, None, "OK"),
             audit.ModelRun("staging", "stg_b", "model", "success", STARTED, 0.25, 5, "OK"),
         ],
-    )
-    audit.record_checks(
-        path,
-        "first",
         [
             check("marts"),
             check("raw", tool="great_expectations"),

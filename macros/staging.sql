@@ -296,25 +296,26 @@
 
     Versions that were loaded at the same instant: a deletion wins, then the content decides by its hash, so that the
     choice does not depend on the order of files. Most keys have one version and need no window: only rows of keys
-    that repeat are ranked. -#}
+    that repeat are ranked. These are told by a narrow hash; two keys of one hash are ranked, too, each by itself. -#}
 {% macro latest_versions(base, table) -%}
     {#- read by leading_identifier_key, which dbt cannot see before it knows the contract -#}
     {%- set _ = ref("blocked_identifiers") -%}
     {%- set columns = contract_table(table).columns | list + ["source_file"] -%}
     {%- set key = contract_key(table) -%}
+    {%- set narrow_key = key_hash(key[0] if key | length == 1 else source_key(key)) -%}
     with
         repeated_keys as (
-            select {{ key | join(", ") }}
+            select {{ narrow_key }} as repeated_hash
             from {{ base }}
-            group by {{ key | join(", ") }}
+            group by {{ narrow_key }}
             having count(*) > 1
         ),
         single_versions as (
             select versions.*
             from {{ base }} as versions
-            left join repeated_keys on {{ same_key(key, "repeated_keys", "versions") }}
+            left join repeated_keys on {{ narrow_key }} = repeated_keys.repeated_hash
             where
-                versions.quarantine_rule is null and repeated_keys.{{ key[0] }} is null
+                versions.quarantine_rule is null and repeated_keys.repeated_hash is null
         ),
         ranked_versions as (
             select
@@ -331,7 +332,7 @@
                         versions.source_file
                 ) as version_rank
             from {{ base }} as versions
-            inner join repeated_keys on {{ same_key(key, "repeated_keys", "versions") }}
+            inner join repeated_keys on {{ narrow_key }} = repeated_keys.repeated_hash
             where versions.quarantine_rule is null
         ),
         winners as (

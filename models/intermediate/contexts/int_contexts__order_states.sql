@@ -21,14 +21,8 @@ with
     ),
 
     tonight as (
-        {{
-            rows_of_tonight(
-                ref("int_interactions__identified"),
-                "changed_customers",
-                "occurred_at",
-                known_until(),
-            )
-        }}
+        select *
+        from {{ rows_written(ref("int_interactions__identified"), model.name) }}
     ),
 
     orders as (

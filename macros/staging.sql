@@ -57,17 +57,11 @@
 {% macro delivered_columns(table) -%}
     {%- set families = {} -%}
     {%- if execute -%}
-        {%- set tonight = rows_read(table) -%}
-        {%- set relation = adapter.get_relation(
-            tonight.database, tonight.schema, tonight.identifier
-        ) -%}
-        {%- if relation is not none -%}
-            {%- for column in adapter.get_columns_in_relation(relation) -%}
-                {%- do families.update(
-                    {column.name | lower: type_family(column.dtype)}
-                ) -%}
-            {%- endfor -%}
-        {%- endif -%}
+        {#- asked of the database and not of dbt's cache: while one thread fills that with a schema, another finds only
+            a part of it, and a table that is there would be taken for one that is not -#}
+        {%- for column in adapter.get_columns_in_relation(rows_read(table)) -%}
+            {%- do families.update({column.name | lower: type_family(column.dtype)}) -%}
+        {%- endfor -%}
     {%- endif -%}
     {{ return(families) }}
 {%- endmacro %}

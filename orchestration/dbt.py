@@ -258,7 +258,10 @@ def build_arguments(
         "--log-path",
         str(target),
         "--no-write-json",
-        "--cache-selected-only",
+        # Whatever macros look for is in dbt's cache before the first model is built. A schema that it fills
+        # when it is first asked for is seen half filled by another thread: seeds that are there, and the
+        # blocked identifiers with them, would be passed over.
+        "--no-cache-selected-only",
         "build",
         "--project-dir",
         str(project),

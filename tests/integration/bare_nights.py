@@ -83,8 +83,13 @@ class BareWarehouse:
     def __init__(self, folder: Path, time_zone: str = "UTC", raw: Path | None = None) -> None:
         self.raw = raw or folder / "raw"
         self.raw.mkdir(parents=True, exist_ok=True)
+        # One model at a time: the tests are run by as many processes as there are cores.
         self.settings = Settings(
-            raw=self.raw, warehouse=folder / "warehouse", time_zone=time_zone, hash_key=HASH_KEY
+            raw=self.raw,
+            warehouse=folder / "warehouse",
+            time_zone=time_zone,
+            hash_key=HASH_KEY,
+            threads=1,
         )
         self.place = Warehouse(self.settings.warehouse)
 

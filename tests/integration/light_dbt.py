@@ -34,9 +34,13 @@ def light_manifest() -> Manifest:
 
 @contextmanager
 def lightened() -> Iterator[None]:
-    """Make no events but the one that is heard, write no files, and compile templates and contexts once."""
+    """Make no events but the one that is heard, write no files, compile templates and contexts once.
+
+    And leave the other cores to the other processes: on few rows a query does not get faster by them.
+    """
     import dbt.compilation
     import dbt.task.run
+    from dbt.adapters.duckdb.environments.local import LocalEnvironment
     from dbt.context.providers import ModelContext, RuntimeProvider
     from dbt.contracts.graph.nodes import ParsedNode
     from dbt_common.clients import agate_helper, jinja
@@ -70,6 +74,13 @@ def lightened() -> Iterator[None]:
             _TYPE_TESTERS[key] = test_types(key[0], string_null_values)
         return _TYPE_TESTERS[key]
 
+    open_file = LocalEnvironment.initialize_db
+
+    def open_on_one_core(_environment: Any, *args: Any, **kwargs: Any) -> Any:
+        connection = open_file(*args, **kwargs)
+        connection.execute("set threads = 1")
+        return connection
+
     contexts: dict[str, ModelContext] = {}
 
     def context_once(model: Any, config: Any, manifest: Any) -> dict[str, Any]:
@@ -83,6 +94,7 @@ def lightened() -> Iterator[None]:
 
     with ExitStack() as patches:
         for target, name, replacement in (
+            (LocalEnvironment, "initialize_db", open_on_one_core),
             (ParsedNode, "write_node", lambda *_: None),
             (BaseEvent, "__init__", make_heard),
             (EventManager, "fire_event", fire_heard),

@@ -459,14 +459,9 @@
     {%- endif %}
 {%- endmacro %}
 
-{#- The rows of a stored table that this night has written; in a full build, all of them. A model whose rows follow from
-    these alone need not look for them among all that is stored.
-
-    relation    ref of a `restated` model
-    name        the model that they are handed to, which is built anew from all rows; by default the stored one -#}
-{% macro rows_written(relation, name=none) -%}
-    {%- if builds_on_last_night(name or relation.identifier) -%}
-        {{ written_tonight(relation) }}
+{#- The rows of a stored table that this night has written; in a full build, all of them. -#}
+{% macro rows_written(relation) -%}
+    {%- if builds_on_last_night(relation.identifier) -%} {{ written_tonight(relation) }}
     {%- else -%} {{ relation }}
     {%- endif -%}
 {%- endmacro %}

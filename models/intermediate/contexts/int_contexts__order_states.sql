@@ -21,8 +21,14 @@ with
     ),
 
     tonight as (
-        select *
-        from {{ rows_written(ref("int_interactions__identified"), model.name) }}
+        {{
+            rows_of_tonight(
+                ref("int_interactions__identified"),
+                "changed_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
     ),
 
     orders as (

@@ -15,7 +15,20 @@
 -- itself. Grain: one visit.
 with
 
-    tonight as (select * from {{ rows_written(ref("fct_interactions"), model.name) }}),
+    restated_customers as (
+        select distinct customer_id from {{ ref("int_night__restated_customers") }}
+    ),
+
+    tonight as (
+        {{
+            rows_of_tonight(
+                ref("fct_interactions"),
+                "restated_customers",
+                "occurred_at",
+                known_until(),
+            )
+        }}
+    ),
 
     interactions as (select * from tonight where prompt_status <> 'system'),
 

@@ -1,8 +1,8 @@
 """dbt without what a test of data has no use for, so that a night on few rows costs less.
 
-Much of such a night is dbt's own doing: events for loggers that nobody reads, files with SQL that nobody
-opens, templates that are compiled again in every run, comments on columns. Leaving them out changes no row.
-What does NOT belong here: anything that changes the SQL that makes a row.
+Much of such a night is dbt's own doing: events for loggers that nobody reads, templates that are compiled
+again in every run, comments on columns. Leaving them out changes no row. What does NOT belong here: anything
+that changes the SQL that makes a row.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def light_manifest() -> Manifest:
 
 @contextmanager
 def lightened() -> Iterator[None]:
-    """Make no events but the one that is heard, write no files, compile templates and contexts once.
+    """Make no events but the one that is heard, and compile templates and contexts once.
 
     And leave the other cores to the other processes: on few rows a query does not get faster by them.
     """
@@ -42,7 +42,6 @@ def lightened() -> Iterator[None]:
     import dbt.task.run
     from dbt.adapters.duckdb.environments.local import LocalEnvironment
     from dbt.context.providers import ModelContext, RuntimeProvider
-    from dbt.contracts.graph.nodes import ParsedNode
     from dbt_common.clients import agate_helper, jinja
     from dbt_common.events.base_types import BaseEvent
     from dbt_common.events.event_manager import EventManager
@@ -95,7 +94,6 @@ def lightened() -> Iterator[None]:
     with ExitStack() as patches:
         for target, name, replacement in (
             (LocalEnvironment, "initialize_db", open_on_one_core),
-            (ParsedNode, "write_node", lambda *_: None),
             (BaseEvent, "__init__", make_heard),
             (EventManager, "fire_event", fire_heard),
             (jinja.MacroFuzzEnvironment, "compile", compile_once),

@@ -216,7 +216,7 @@ def test_the_arguments_of_a_build_are_exactly_these():
     )
     assert arguments == [
         *("--log-level", "none", "--log-level-file", "none", "--log-path", "/w/build/dbt"),
-        *("--no-write-json", "--cache-selected-only", "build"),
+        *("--no-write-json", "--no-cache-selected-only", "build"),
         *("--project-dir", "/project", "--profiles-dir", "/project", "--target-path", "/w/build/dbt"),
         *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"),
         *("--indirect-selection", "buildable"),

@@ -133,12 +133,11 @@ def marts_written_apart(manifest: Mapping[str, Any]) -> dict[str, str | None]:
 def snapshot_grains(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the marts that a night carries on by the month, each with the columns of its grain."""
     nodes: Mapping[str, Any] = manifest["nodes"]
+    months = {mart for mart, month in marts_written_apart(manifest).items() if month}
     monthly = {
         unique_id: node["name"]
         for unique_id, node in nodes.items()
-        if node["resource_type"] == "model"
-        and layer_of(node) == "marts"
-        and (node["config"]["meta"].get("restated") or {}).get("unit") == "month"
+        if node["resource_type"] == "model" and node["name"] in months
     }
     return {
         monthly[node["attached_node"]]: tuple(node["test_metadata"]["kwargs"]["columns"])

@@ -223,13 +223,10 @@ def _events(
             if result.unique_id in rows:
                 metadata["dagster/row_count"] = rows[result.unique_id]
             # nobody will look at the graph in an instance that ends with the night
-            columns = (
-                None
-                if context.instance.is_ephemeral
-                else _column_lineage(manifest["nodes"][result.unique_id])
-            )
-            if columns is not None:
-                metadata["dagster/column_lineage"] = columns
+            if not context.instance.is_ephemeral:
+                columns = _column_lineage(manifest["nodes"][result.unique_id])
+                if columns is not None:
+                    metadata["dagster/column_lineage"] = columns
             key = dg.AssetKey([dbt.layer_of(manifest["nodes"][result.unique_id]), result.name])
             yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 

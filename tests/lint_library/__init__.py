@@ -98,14 +98,6 @@ def _dispatch(context: Context, macro_name: str, macro_namespace: str | None = N
     raise LookupError(f"Macro {macro_name} has neither duckdb__{macro_name} nor default__{macro_name}")
 
 
-def _delivered(table: str) -> Sequence[SimpleNamespace]:
-    """Columns of a raw table that is delivered in full, in the types of the contract."""
-    columns = graph.sources[table]["columns"].values()
-    return [SimpleNamespace(name=column["name"], dtype=column["data_type"]) for column in columns] + [
-        SimpleNamespace(name="source_file", dtype="varchar")
-    ]
-
-
 @dataclass(frozen=True)
 class _Relation:
     """A table by its name."""
@@ -116,6 +108,14 @@ class _Relation:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.identifier}"
+
+
+def _delivered(relation: _Relation) -> Sequence[SimpleNamespace]:
+    """Columns of a raw table that is delivered in full, in the types of the contract."""
+    columns = graph.sources[relation.identifier]["columns"].values()
+    return [SimpleNamespace(name=column["name"], dtype=column["data_type"]) for column in columns] + [
+        SimpleNamespace(name="source_file", dtype="varchar")
+    ]
 
 
 def _stop(message: str) -> NoReturn:
@@ -150,7 +150,6 @@ def _listagg(measure: str, delimiter_text: str, order_by_clause: str) -> str:
 
 adapter = SimpleNamespace(
     dispatch=_dispatch,
-    get_relation=lambda database, schema, identifier: identifier,
     get_columns_in_relation=_delivered,
 )
 api = SimpleNamespace(Relation=SimpleNamespace(create=_Relation))

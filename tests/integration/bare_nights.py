@@ -187,7 +187,7 @@ class BareWarehouse:
         )
         if not is_tested:
             arguments += ["--exclude-resource-type", "test"]
-        loaded = light_manifest()
+        loaded = light_manifest(has_tests=is_tested)
         for name, (text, bug) in planted.items():
             node = loaded.nodes[f"model.engagement_warehouse.{name}"]
             assert text in node.raw_code

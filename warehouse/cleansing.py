@@ -61,7 +61,12 @@ def rewrite(file: Path) -> None:
         with duckdb.connect() as connection:
             connection.execute("set preserve_insertion_order = false")
             connection.execute(f"attach {literal(file)} as old (read_only)")
-            connection.execute(f"attach {literal(fresh)} as new")
+            # in its own format: that of texts differs between what we read and what readers do
+            (format_,) = connection.sql(
+                "select rtrim(tags['storage_version'], '+') from duckdb_databases()"
+                " where database_name = 'old'"
+            ).fetchall()[0]
+            connection.execute(f"attach {literal(fresh)} as new (storage_version {literal(format_)})")
             connection.execute("copy from database old to new")
             connection.execute("force checkpoint new")
         fresh.chmod(file.stat().st_mode & 0o777)

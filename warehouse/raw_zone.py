@@ -60,6 +60,9 @@ _TIMESTAMPS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIM
 _OTHER_TYPES: Final = frozenset({"VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE"})
 # A line of CSV may hold a whole document (DuckDB stops at 2 MB by itself); one buffer must hold the line.
 _LONGEST_CSV_LINE: Final = 32_000_000
+# Format of a new build file: that of DuckDB 1.3 writes texts a quarter faster and reads them in half the
+# time. The file that readers open keeps the format of 1.0 (DECISIONS.md).
+_STORAGE: Final = "v1.3.0"
 # Up to here floating point tells whole numbers apart; the same limit as in macro as_text.
 _EXACT_BELOW: Final = 9_007_199_254_740_992
 
@@ -258,7 +261,7 @@ def open_views(
             view over very many files, where few have arrived, is an error to read.
     """
     if isinstance(database, Path):
-        with duckdb.connect(str(database)) as connection:
+        with duckdb.connect(str(database), config={"storage_compatibility_version": _STORAGE}) as connection:
             open_views(
                 connection,
                 zone,

@@ -433,10 +433,13 @@ def test_the_command_erases_a_person_from_every_file(company: dict[str, str], tm
     assert (told.returncode, "Erased before" in told.stderr) == (2, True)
 
 
-def test_a_database_that_is_written_anew_holds_no_bytes_of_what_was_deleted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["v1.0.0", "v1.3.0"])
+def test_a_database_that_is_written_anew_holds_no_bytes_of_what_was_deleted(
+    tmp_path: Path, storage: str
+) -> None:
     file = tmp_path / "some.duckdb"
     gone, stays = (hashlib.md5(text, usedforsecurity=False).hexdigest() for text in (b"7", b"8"))
-    with duckdb.connect(str(file)) as connection:
+    with duckdb.connect(str(file), config={"storage_compatibility_version": storage}) as connection:
         connection.execute(
             "create table people as select md5(cast(i as varchar)) as name from range(300) t(i)"
         )
@@ -450,4 +453,7 @@ def test_a_database_that_is_written_anew_holds_no_bytes_of_what_was_deleted(tmp_
     assert stays.encode() in file.read_bytes()
     assert query(file, "select count(*) from everybody") == [(299,)]
     assert query(file, "select comment from duckdb_tables()") == [("who",)]
+    assert query(file, "select tags['storage_version'] from duckdb_databases() where not internal") == [
+        (storage + "+",)
+    ]
     assert [path.name for path in tmp_path.iterdir()] == ["some.duckdb"]

@@ -132,7 +132,7 @@ class StagingNights:
         )
         arguments += [] if is_tested else ["--exclude-resource-type", "test"]
         with lightened():
-            results = dbt.build(arguments, light_manifest(), lambda *_: None)
+            results = dbt.build(arguments, light_manifest(has_tests=is_tested), lambda *_: None)
         failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]
         assert not failures, "\n".join(failures)
         return {result.name: result.status for result in results}

@@ -61,11 +61,11 @@ def rewrite(file: Path) -> None:
         with duckdb.connect() as connection:
             connection.execute("set preserve_insertion_order = false")
             connection.execute(f"attach {literal(file)} as old (read_only)")
-            # in its own format: that of texts differs between what we read and what readers do
-            (format_,) = connection.sql(
+            # each in its own format: the one that readers open has an older one than staging
+            ((format_,),) = connection.execute(
                 "select rtrim(tags['storage_version'], '+') from duckdb_databases()"
                 " where database_name = 'old'"
-            ).fetchall()[0]
+            ).fetchall()
             connection.execute(f"attach {literal(fresh)} as new (storage_version {literal(format_)})")
             connection.execute("copy from database old to new")
             connection.execute("force checkpoint new")

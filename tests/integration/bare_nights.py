@@ -185,8 +185,6 @@ class BareWarehouse:
             ),
             target=self.place.dbt_target,
         )
-        if not is_tested:
-            arguments += ["--exclude-resource-type", "test"]
         loaded = light_manifest(has_tests=is_tested)
         for name, (text, bug) in planted.items():
             node = loaded.nodes[f"model.engagement_warehouse.{name}"]

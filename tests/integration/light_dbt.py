@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _HEARD = "NodeFinished"
 _COMPILED: dict[tuple[type, str], Any] = {}
 _TYPE_TESTERS: dict[tuple[tuple[str, ...], Any], Any] = {}
-
-
 # Python that calls macros by their names.
 _CALLERS = ("dbt.adapters.base", "dbt.adapters.sql", "dbt.adapters.duckdb", "dbt.task", "dbt.context")
 # What dbt puts before the name of a macro that it looks for.
@@ -47,11 +45,10 @@ def light_manifest(*, has_tests: bool = False) -> Manifest:
     for key, node in list(manifest.nodes.items()):
         if node.resource_type == "test" and not has_tests:
             del manifest.nodes[key]
-        elif node.resource_type == "seed":
+        elif node.resource_type in ("model", "seed"):
             node.config.persist_docs = {}
-        elif node.resource_type == "model":
-            node.config.persist_docs = {}
-            node.config.contract.enforced = node.contract.enforced = False
+            if node.resource_type == "model":
+                node.config.contract.enforced = node.contract.enforced = False
     return manifest
 
 

@@ -59,3 +59,12 @@ def open_published(warehouse: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(warehouse / "engagement.duckdb"), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
     return connection
+
+
+def storage_of(file: Path) -> str:
+    """Return the storage format of a database file as DuckDB tells it, e.g. `v1.0.0+`."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        ((version,),) = connection.execute(
+            "select tags['storage_version'] from duckdb_databases() where not internal"
+        ).fetchall()
+    return str(version)

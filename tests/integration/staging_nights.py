@@ -130,7 +130,6 @@ class StagingNights:
             ),
             target=self._place.dbt_target,
         )
-        arguments += [] if is_tested else ["--exclude-resource-type", "test"]
         with lightened():
             results = dbt.build(arguments, light_manifest(has_tests=is_tested), lambda *_: None)
         failures = [f"{result.name}: {result.message}" for result in results if result.is_failure]

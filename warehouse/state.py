@@ -42,6 +42,8 @@ def basis(
     Raises:
         WarehouseVersionError: The build files were written by another version of the project.
     """
+    if warehouse.published.is_file() and not warehouse.marts_file.exists():
+        return Basis(1 + _start_anew(warehouse), reason="the build files are gone")
     try:
         last, number = _last_succeeded(warehouse)
         staged = _staging_number(warehouse)

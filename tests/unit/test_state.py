@@ -135,6 +135,15 @@ def test_damaged_build_files_are_built_anew_and_the_audit_is_kept(warehouse: War
     assert decide(warehouse).reason == "the build files do not belong together"
 
 
+@pytest.mark.parametrize("is_full_refresh", [False, True])
+def test_what_was_removed_is_built_anew_and_the_audit_is_kept(warehouse: Warehouse, is_full_refresh: bool):
+    warehouse.marts_file.rename(warehouse.published)
+    assert decide(warehouse, is_full_refresh=is_full_refresh) == Basis(4, reason="the build files are gone")
+    assert not warehouse.staging_file.exists()
+    with duckdb.connect(str(warehouse.marts_file), read_only=True) as connection:
+        assert connection.execute("select run_id from audit.runs").fetchall() == [("third",)]
+
+
 def test_damage_that_has_reached_readers_is_a_first_night(warehouse: Warehouse):
     for file in (warehouse.marts_file, warehouse.published):
         file.write_bytes(b"\0" * 20_000)

@@ -57,6 +57,22 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The rows of a stored table of identities that tonight's are made from; in a full build, all of them. Whole select.
+
+    relation    ref
+    key         an identifier of a row, as SQL; a row's other identifiers hang together with it -#}
+{% macro reclustered_tonight(relation, key) -%}
+    {#- named in every branch: dbt reads the order of models from a full build -#}
+    {%- set reclustered = ref("int_night__reclustered_identifiers") -%}
+    select *
+    from {{ relation }}
+    {%- if builds_on_last_night() %}
+        where
+            {{ key }}
+            in (select reclustered.identifier_key from {{ reclustered }} as reclustered)
+    {%- endif %}
+{%- endmacro %}
+
 {#- Keyed hash of an identifier key: what the marts show instead of the identifier. `hash_key` is a column that
     holds the warehouse's private key. 128 bits of HMAC-like sha-256, as 32 hex digits. -#}
 {% macro identifier_hash(identifier_key, hash_key="hash_key") -%}

@@ -274,15 +274,30 @@
 {% macro get_incremental_logged_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
     {%- set temporary = arg_dict["temp_relation"] -%}
-    {%- set changes = changes_of(target) -%}
-    {%- set all_columns = (
+    {%- set columns = (
         arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
     ) -%}
-    {%- set watched = (config.get("meta") or {}).get("watched", []) | join(
-        ", "
-    ) or all_columns -%}
-    {%- set was = "select " ~ watched ~ " from " ~ target -%}
-    {%- set is = "select " ~ watched ~ " from " ~ temporary -%}
+    {{ changes_logged(target, columns, target, temporary) }}
+    {{ rows_deleted(target, "true") }}
+    {{ rows_inserted(target, columns, temporary) }}
+{%- endmacro %}
+
+{#- Columns of a model whose change is remembered (meta.watched); empty where it watches none. -#}
+{% macro watched_columns() -%}
+    {{ return((config.get("meta") or {}).get("watched", []) | join(", ")) }}
+{%- endmacro %}
+
+{#- Statements that remember in <model>__changes what is about to differ, and forget what was published.
+
+    target      the stored table
+    columns     those that are watched unless the model names its own
+    former      the rows that give way: `target`, with a condition
+    coming      the rows that take their place: a relation, with a condition -#}
+{% macro changes_logged(target, columns, former, coming) -%}
+    {%- set changes = changes_of(target) -%}
+    {%- set watched = watched_columns() or columns -%}
+    {%- set was = "select " ~ watched ~ " from " ~ former -%}
+    {%- set is = "select " ~ watched ~ " from " ~ coming -%}
     {%- set night = "cast(" ~ var("night_number", 1) ~ " as bigint)" -%}
     {#- a log with other columns is that of an older version: the model was built anew since, with all below it -#}
     {%- set log = load_relation(changes) -%}
@@ -317,24 +332,20 @@
             ~ ") as come) as differences",
         )
     }}
-    {{ rows_deleted(target, "true") }}
-    {{ rows_inserted(target, all_columns, temporary) }}
 {%- endmacro %}
 
-{#- After a full build of a `logged` model: an empty log, so that a night that builds on other models can read it. -#}
+{#- After a full build of a model that remembers what it changes: an empty log, so that a night that builds on other
+    models can read it. -#}
 {% macro log_emptied() -%}
-    {%- if execute and config.get(
-        "incremental_strategy"
-    ) == "logged" and not builds_on_last_night() -%}
-        {%- set watched = (config.get("meta") or {}).get("watched", []) | join(
-            ", "
-        ) or "*" -%}
+    {%- if execute and (
+        watched_columns() or config.get("incremental_strategy") == "logged"
+    ) and not builds_on_last_night() -%}
         {{
             table_replaced(
                 changes_of(this),
                 "*",
                 "(select "
-                ~ watched
+                ~ (watched_columns() or "*")
                 ~ ", true as was_stored, cast("
                 ~ var("night_number", 1)
                 ~ " as bigint) as changed_in from "
@@ -347,27 +358,45 @@
 
 {#- Incremental strategy `rekeyed`: every key (meta.rekeyed, a list of columns) that the model's SQL returns gives way to
     the rows returned for it; rows with `is_gone` only clear their key. A model whose readers shall not see such rows
-    names in meta.cleared_by the one that holds the keys that give way (with a ref of its own in the SQL). -#}
+    names in meta.cleared_by the one that holds the keys that give way (with a ref of its own in the SQL), and in
+    meta.cleared_as its columns, where they have other names. What differs afterwards in the columns of meta.watched, if
+    it names any, is remembered as in `logged`. -#}
 {% macro get_incremental_rekeyed_sql(arg_dict) -%}
     {%- set target = arg_dict["target_relation"] -%}
     {%- set temporary = arg_dict["temp_relation"] -%}
     {%- set columns = (
         arg_dict["dest_columns"] | map(attribute="quoted") | join(", ")
     ) -%}
-    {%- set keys = config.get("meta")["rekeyed"] | join(", ") -%}
-    {%- set cleared_by = config.get("meta").get("cleared_by") -%}
-    {%- set cleared = night_relation(cleared_by) if cleared_by else temporary -%}
+    {%- set scope = config.get("meta") -%}
+    {%- set cleared = keys_cleared(scope["rekeyed"], scope, temporary) -%}
+    {%- set coming = (
+        temporary
+        if scope["cleared_by"]
+        else temporary ~ " where not is_gone"
+    ) -%}
+    {%- if watched_columns() -%}
+        {{ changes_logged(target, columns, target ~ " where " ~ cleared, coming) }}
+    {%- endif -%}
+    {{ rows_deleted(target, cleared) }}
+    {{ rows_inserted(target, columns, coming) }}
+{%- endmacro %}
+
+{#- Condition on rows whose keys give way, see `rekeyed`.
+
+    keys        columns
+    scope       meta of the model's config: cleared_by, cleared_as
+    otherwise   what holds the keys where scope names no model -#}
+{% macro keys_cleared(keys, scope, otherwise=none) -%}
+    {%- set relation = (
+        night_relation(scope["cleared_by"])
+        if scope["cleared_by"]
+        else otherwise
+    ) -%}
     {{
-        rows_deleted(
-            target,
-            "(" ~ keys ~ ") in (select distinct " ~ keys ~ " from " ~ cleared ~ ")",
-        )
-    }}
-    {{
-        rows_inserted(
-            target,
-            columns,
-            temporary if cleared_by else temporary ~ " where not is_gone",
+        return(
+            "(" ~ keys
+            | join(", ") ~ ") in (select distinct " ~ (scope["cleared_as"] or keys)
+            | join(", ") ~ " from " ~ relation ~ ")"
         )
     }}
 {%- endmacro %}

@@ -45,6 +45,8 @@ _NAMED_THRESHOLD = re.compile(r"""\bthreshold(?:_literal)?\(\s*["'](\w+)["']\s*\
 _ANY_THRESHOLD = re.compile(r"\bthreshold(?:_literal)?\(")
 _THRESHOLDS_VERSION = "thresholds_version"
 _THRESHOLD_MACROS = frozenset({"threshold", "threshold_literal", _THRESHOLDS_VERSION})
+# Materializations that keep the rows of earlier nights.
+_STORED = frozenset({"incremental", "connected_components"})
 # A model that asks this holds tonight's rows only, unless it is stored.
 _NIGHT_OR_NOT = "builds_on_last_night"
 _OWN_PARTS = ("SQL", "columns")
@@ -282,7 +284,7 @@ class _Flow:
         return found
 
     def _is_stored(self, name: str) -> bool:
-        return bool(self._nodes[name]["config"]["materialized"] == "incremental")
+        return bool(self._nodes[name]["config"]["materialized"] in _STORED)
 
     def _strategy(self, name: str) -> str | None:
         strategy: str | None = self._nodes[name]["config"].get("incremental_strategy")

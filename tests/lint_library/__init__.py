@@ -57,14 +57,14 @@ def _contract() -> Mapping[str, Mapping[str, Any]]:
 
 execute = True
 # models that macros look up by their names, because a ref cannot stand there
-_LOOKED_UP = SimpleNamespace(
-    resource_type="model",
-    name="stg_finance__first_rates",
-    database="staging",
-    schema="staging",
-    alias="stg_finance__first_rates",
-)
-graph = SimpleNamespace(sources=_contract(), nodes={"first_rates": _LOOKED_UP})
+_LOOKED_UP = {
+    name: SimpleNamespace(resource_type="model", name=name, database="staging", schema=schema, alias=name)
+    for name, schema in (
+        ("stg_finance__first_rates", "staging"),
+        ("int_identity__components", "intermediate"),
+    )
+}
+graph = SimpleNamespace(sources=_contract(), nodes=_LOOKED_UP)
 target = SimpleNamespace(database="staging")
 model = SimpleNamespace(name="")
 

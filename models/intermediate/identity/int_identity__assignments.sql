@@ -1,8 +1,12 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="logged",
-        meta={"watched": ["identifier_key", "customer_id"]},
+        incremental_strategy="rekeyed",
+        meta={
+            "rekeyed": ["identifier_key"],
+            "cleared_by": "int_night__reclustered_identifiers",
+            "watched": ["identifier_key", "customer_id"],
+        },
     )
 }}
 -- Who is who: the customer of every identifier. customer_id is the keyed hash of the
@@ -12,7 +16,9 @@
 -- Grain: one identifier.
 with
 
-    clusters as (select * from {{ ref("int_identity__clusters") }}),
+    clusters as (
+        {{ reclustered_tonight(ref("int_identity__clusters"), "identifier_key") }}
+    ),
 
     hash_key as (select hash_key from {{ source("raw", "hash_key") }}),
 

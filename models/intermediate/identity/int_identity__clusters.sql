@@ -1,3 +1,13 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="rekeyed",
+        meta={
+            "rekeyed": ["identifier_key"],
+            "cleared_by": "int_night__reclustered_identifiers",
+        },
+    )
+}}
 -- The cluster of every identifier. Strong ids merge only where they were seen together;
 -- a weak id belongs to the strong id it was first seen beside; a group of weak ids
 -- without any belongs to the customer of the owned weak id that it was first seen
@@ -5,9 +15,11 @@
 -- identifier.
 with
 
-    identifiers as (select * from {{ ref("int_identity__identifiers") }}),
+    identifiers as (
+        {{ reclustered_tonight(ref("int_identity__identifiers"), "identifier_key") }}
+    ),
 
-    edges as (select * from {{ ref("int_identity__edges") }}),
+    edges as ({{ reclustered_tonight(ref("int_identity__edges"), "left_key") }}),
 
     owned as (select * from {{ ref("int_identity__first_strong") }}),
 

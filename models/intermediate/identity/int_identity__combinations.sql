@@ -2,7 +2,10 @@
     config(
         materialized="incremental",
         incremental_strategy="rekeyed",
-        meta={"rekeyed": ["seen_in", "identity_hash"]},
+        meta={
+            "rekeyed": ["seen_in", "identity_hash"],
+            "watched": identifier_types() + ["first_seen_at"],
+        },
     )
 }}
 -- Identifiers (as keys) that were seen together in one row of one table, and when

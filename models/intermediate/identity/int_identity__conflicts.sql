@@ -1,8 +1,19 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="rekeyed",
+        meta={
+            "rekeyed": ["left_key"],
+            "cleared_by": "int_night__reclustered_identifiers",
+            "cleared_as": ["identifier_key"],
+        },
+    )
+}}
 -- Evidence that was not followed: two identifiers seen together that belong to
 -- different customers. Grain: one unordered pair of identifiers.
 with
 
-    edges as (select * from {{ ref("int_identity__edges") }}),
+    edges as ({{ reclustered_tonight(ref("int_identity__edges"), "left_key") }}),
 
     assignments as (select * from {{ ref("int_identity__assignments") }}),
 

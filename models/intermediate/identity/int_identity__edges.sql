@@ -1,11 +1,29 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="rekeyed",
+        meta={
+            "rekeyed": ["left_key"],
+            "cleared_by": "int_night__reclustered_identifiers",
+            "cleared_as": ["identifier_key"],
+        },
+    )
+}}
 -- Two identifiers that were seen together (in a row or in a link), and when first.
 -- Grain: one unordered pair, left_key < right_key.
 {%- set types = identifier_types() %}
 with
 
-    combinations as (select * from {{ ref("int_identity__combinations") }}),
+    combinations as (
+        {{
+            reclustered_tonight(
+                ref("int_identity__combinations"),
+                "coalesce(" ~ identifier_types() | join(", ") ~ ")",
+            )
+        }}
+    ),
 
-    links as (select * from {{ ref("int_identity__links") }}),
+    links as ({{ reclustered_tonight(ref("int_identity__links"), "left_key") }}),
 
     identifiers as (select * from {{ ref("int_identity__identifiers") }}),
 

@@ -1,9 +1,19 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="rekeyed",
+        meta={
+            "rekeyed": ["identifier_key"],
+            "cleared_by": "int_night__reclustered_identifiers",
+        },
+    )
+}}
 -- The strong identifier beside which a weak one was first seen: it stays with that one,
 -- whatever comes later. Grain: one weak identifier that was ever seen beside a strong
 -- one.
 with
 
-    edges as (select * from {{ ref("int_identity__edges") }}),
+    edges as ({{ reclustered_tonight(ref("int_identity__edges"), "left_key") }}),
 
     beside_strong as (
         select right_key as identifier_key, left_key as strong_key, first_seen_at

@@ -1,10 +1,18 @@
-{{ config(materialized="connected_components") }}
+{{
+    config(
+        materialized="connected_components",
+        meta={
+            "cleared_by": "int_night__reclustered_identifiers",
+            "cleared_as": ["identifier_key"],
+        },
+    )
+}}
 -- Groups that need no arbitration: strong identifiers seen together, and weak ones,
 -- never seen beside a strong one, seen together. Returns edges; the materialization
 -- turns them into (node_key, component_key).
 with
 
-    edges as (select * from {{ ref("int_identity__edges") }}),
+    edges as ({{ reclustered_tonight(ref("int_identity__edges"), "left_key") }}),
 
     owned as (select * from {{ ref("int_identity__first_strong") }}),
 

@@ -1,10 +1,27 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="rekeyed",
+        meta={
+            "rekeyed": ["identifier_key"],
+            "cleared_by": "int_night__reclustered_identifiers",
+        },
+    )
+}}
 -- Every identifier that was seen, with its rank by kind. Grain: one identifier (kind
 -- and value).
 with
 
-    combinations as (select * from {{ ref("int_identity__combinations") }}),
+    combinations as (
+        {{
+            reclustered_tonight(
+                ref("int_identity__combinations"),
+                "coalesce(" ~ identifier_types() | join(", ") ~ ")",
+            )
+        }}
+    ),
 
-    links as (select * from {{ ref("int_identity__links") }}),
+    links as ({{ reclustered_tonight(ref("int_identity__links"), "left_key") }}),
 
     rules as (select * from {{ ref("identifier_rules") }}),
 

@@ -1,4 +1,18 @@
-{{ config(materialized="view") }}
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="logged",
+        meta={
+            "watched": [
+                "left_key",
+                "left_type",
+                "right_key",
+                "right_type",
+                "seen_at",
+            ],
+        },
+    )
+}}
 -- Links that another system resolved (a CRM merge, a login service): two identifiers of
 -- one person. Grain: one row per identity_links row whose ends are both allowed.
 with

@@ -91,7 +91,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- After a full build: deletions out of the table, into their own, and an empty log of changes. -#}
+{#- After a full build: deletions in a table of their own, and an empty log of changes. -#}
 {% macro deletions_set_apart() -%}
     {%- set table = raw_table_of(model.name) -%}
     {%- if table and execute and not builds_on_last_night() -%}
@@ -104,8 +104,15 @@
             ) as deleted
         {%- endset -%}
         {{ table_replaced(deletions_of(this), "*", deleted) }}
-        {{ rows_deleted(this, "is_deleted") }}
         {{ table_replaced(changes_of(this), "*", this ~ " limit 0") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- After that, in a transaction of its own: deletions out of the table. DuckDB would write a table anew of which rows go in
+    the transaction that makes it. A night that is killed in between leaves them to the next one, see `versions`. -#}
+{% macro deletions_taken_out() -%}
+    {%- if raw_table_of(model.name) and execute and not builds_on_last_night() -%}
+        {{ rows_deleted(this, "is_deleted") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -185,6 +192,8 @@
         ) as deleted
     {%- endset -%}
     {{ rows_deleted(changes, "not " ~ is_unseen()) }}
+    {#- of a full build that was killed before its last statement -#}
+    {{ rows_deleted(target, "is_deleted") }}
     {%- if not whole %}
         {{ stored_matches(matches, target, temporary, key) }}
     {%- endif %}

@@ -246,6 +246,20 @@ def test_a_night_that_was_killed_is_repaired(history: Nights) -> None:
     assert history.changed("stores__visits", "visit_id") == []
 
 
+def test_a_full_build_that_was_killed_before_its_last_statement_is_repaired(history: Nights) -> None:
+    """Deletions leave the table only after it is committed."""
+    land(history.raw, "store_visits/b", visit("c", deleted="true", loaded=3))
+    history.night()
+    with duckdb.connect(str(history.nights.file)) as connection:
+        connection.execute(
+            f"insert into staging.staging.{VISITS} by name"
+            f" select * replace ('c' as visit_id, true as is_deleted) from staging.staging.{VISITS} limit 1"
+        )
+    land(history.raw, "store_visits/c", visit("new", loaded=4))
+    history.night()
+    assert history.visits().keys() == {"new", *"abdefgh"}
+
+
 def test_quarantined_rows_stay_until_they_are_mended(history: Nights) -> None:
     held_back = "select source_table, source_key, quarantine_rule, source_file from stg_quarantine__rows"
     land(history.raw, "store_visits/b", visit("i", entered="", loaded=3))

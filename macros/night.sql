@@ -261,6 +261,32 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The rows of a staged table from which a night may see something else than the last one did: those that are new or have
+    changed, those that lie after what was known, and all rows of a leading identifier of which one was changed or
+    deleted. Whole select; a row may be in it more than once. Three selects, because each of them finds its rows without
+    a look at all others, which a condition with `or` does not.
+
+    relation    ref of the stg_ model
+    time        its column of the event's time -#}
+{% macro rows_seen_otherwise(relation, time) -%}
+    select *
+    from {{ relation }}
+    where {{ is_unseen() }}
+    union all
+    select *
+    from {{ relation }}
+    where {{ time }} >= {{ known_until() }}
+    union all
+    select *
+    from {{ relation }}
+    where
+        identity_hash in (
+            select changes.identity_hash
+            from {{ changes_of(relation) }} as changes
+            where {{ is_unseen("changes.changed_in") }}
+        )
+{%- endmacro %}
+
 {#- Table beside a stored one that holds what nights changed in it: see `logged`, and the materialization of stg_
     models. -#}
 {% macro changes_of(relation) -%}

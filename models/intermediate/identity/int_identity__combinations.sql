@@ -118,20 +118,12 @@ with
                     {%- endif %}
                 {%- endfor %}
                 {{ seen_at }} as seen_at
-            from {{ relation }}
-            where
-                {{ seen_at }} < {{ as_of_end() }}
+            from
                 {% if is_night and name not in whole -%}
-                    and (
-                        {{ is_unseen() }}
-                        or {{ seen_at }} >= {{ known_until() }}
-                        or identity_hash in (
-                            select changes.identity_hash
-                            from {{ changes_of(relation) }} as changes
-                            where {{ is_unseen("changes.changed_in") }}
-                        )
-                    )
+                    ({{ rows_seen_otherwise(relation, seen_at) }}) as staged
+                {%- else -%} {{ relation }}
                 {%- endif %}
+            where {{ seen_at }} < {{ as_of_end() }}
         ),
 
     {% endfor -%}

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -30,7 +30,9 @@ from warehouse.night import Night, Warehouse, utc_now
 from warehouse.summary import sentences
 
 HASH_KEY = "the key of the tests, known to everybody"
-_LAYERS = ("staging", "intermediate", "marts", "audit")
+_EVERYTHING = tuple(
+    selector for layer in ("staging", "intermediate", "marts", "audit") for selector in dbt.selection(layer)
+)
 
 
 @lru_cache(maxsize=1)
@@ -101,6 +103,7 @@ class BareWarehouse:
         is_tested: bool = False,
         planted: Mapping[str, tuple[str, str]] | None = None,
         on_built: Callable[[str], None] = lambda _name: None,
+        select: Sequence[str] = _EVERYTHING,
     ) -> Night:
         """Run a night up to its last gate, and record that it succeeded.
 
@@ -110,6 +113,7 @@ class BareWarehouse:
             is_tested: Run dbt's tests of data, too.
             planted: Bugs of this night: model to what stands in its SQL and what shall stand there instead.
             on_built: Called with the name of every model once it is built; may raise to kill the night.
+            select: What dbt builds, if not everything.
 
         Raises:
             AssertionError: A model or a test failed.
@@ -117,7 +121,7 @@ class BareWarehouse:
         # These settings, with their key, belong to this night: not to the nights of the tests that follow.
         with patch.dict(os.environ):
             self.settings.apply()
-            return self._run(as_of, is_full_refresh, is_tested, planted or {}, on_built)
+            return self._run(as_of, is_full_refresh, is_tested, planted or {}, on_built, select)
 
     def _run(
         self,
@@ -126,6 +130,7 @@ class BareWarehouse:
         is_tested: bool,
         planted: Mapping[str, tuple[str, str]],
         on_built: Callable[[str], None],
+        select: Sequence[str],
     ) -> Night:
         self.place.prepare()
         basis = state.basis(
@@ -172,7 +177,7 @@ class BareWarehouse:
             ),
         )
         arguments = dbt.build_arguments(
-            select=[selector for layer in _LAYERS for selector in dbt.selection(layer)],
+            select=select,
             variables=dbt.variables(
                 run_id=night.run_id,
                 as_of=as_of.isoformat(),

@@ -53,6 +53,7 @@
 {#- A view or table from the model's SQL, in the place of what stood under its name. -#}
 {% macro built_whole(relation) -%}
     {%- set existing = load_cached_relation(this) -%}
+    {%- set slices = 1 if relation.is_view else slices_of_build() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {% call statement("main") %}
@@ -62,9 +63,20 @@
         {% if relation.is_view %} create or replace view {{ relation }} as ({{ compiled_code }})
         {% else %}
             drop table if exists {{ relation }};
+            {% if slices > 1 %} {{ slice_chosen(0, slices) }}
+            {% endif %}
             {{ create_table_as(False, relation, compiled_code) }}
         {% endif %}
     {% endcall %}
+    {%- for slice in range(1, slices) %}
+        {% call statement("slice") %}
+            {{ slice_chosen(slice, slices) }}
+            insert into {{ relation }} by name {{ compiled_code }}
+        {% endcall %}
+    {%- endfor %}
+    {%- if slices > 1 %}
+        {% call statement("no_slice") %} {{ slice_chosen() }} {% endcall %}
+    {%- endif %}
     {% do persist_docs(relation, model) %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}

@@ -8,7 +8,11 @@ with
 
     promotions as (select * from {{ ref("int_contexts__promotion_periods") }}),
 
-    active_days as (select * from {{ ref("int_interactions__active_days") }}),
+    active_days as (
+        select *
+        from {{ ref("int_interactions__active_days") }}
+        where {{ is_in_slice() }}
+    ),
 
     population_gaps as (select * from {{ ref("int_interactions__population_gaps") }}),
 

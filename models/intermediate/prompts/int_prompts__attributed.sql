@@ -7,7 +7,7 @@ with
         select distinct customer_id from {{ ref("int_night__restated_customers") }}
     ),
 
-    interactions as (
+    interactions_tonight as (
         {{
             rows_of_tonight(
                 ref("int_interactions__identified"),
@@ -17,6 +17,8 @@ with
             )
         }}
     ),
+
+    interactions as (select * from interactions_tonight where {{ is_in_slice() }}),
 
     states as (
         select
@@ -29,6 +31,7 @@ with
             is_in_support_recovery,
             started_visit_id
         from {{ ref("int_states__customers") }}
+        where {{ is_in_slice() }}
     ),
 
     explicit_interactions as (
@@ -40,11 +43,12 @@ with
     touches as (
         select *
         from {{ ref("int_touches__identified") }}
-        {%- if builds_on_last_night() %}
-            where
-                customer_id
+        where
+            {{ is_in_slice() }}
+            {%- if builds_on_last_night() %}
+                and customer_id
                 in (select explicit_interactions.customer_id from explicit_interactions)
-        {%- endif %}
+            {%- endif %}
     ),
 
     feeds as (

@@ -7,7 +7,11 @@
                 "customers": "int_night__restated_customers",
                 "since": "occurred_at",
                 "unit": "instant",
-            }
+            },
+            "slices": {
+                "rows_of": "int_interactions__identified",
+                "rows_each": 3000000,
+            },
         },
     )
 }}

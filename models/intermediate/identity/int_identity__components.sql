@@ -7,10 +7,9 @@
         },
     )
 }}
--- Identifiers that hang together, whatever the rules make of it: nothing that happens
--- in
--- one component changes who is who in another. A night finds by it what it has to
--- cluster again. Returns edges; the materialization turns them into (node_key,
+-- Identifiers that hang together, whatever the rules make of it: what happens in one
+-- component does not change who is who in another, so a night finds by it what it has
+-- to cluster again. Returns edges; the materialization turns them into (node_key,
 -- component_key).
 with
 

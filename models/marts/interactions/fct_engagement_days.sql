@@ -7,7 +7,8 @@
                 "customers": "int_night__restated_customers",
                 "since": "active_on",
                 "unit": "day",
-            }
+            },
+            "slices": {"rows_of": "fct_interactions", "rows_each": 10000000},
         },
     )
 }}
@@ -33,7 +34,9 @@ with
         }}
     ),
 
-    interactions as (select * from tonight where prompt_status <> 'system'),
+    interactions as (
+        select * from tonight where prompt_status <> 'system' and {{ is_in_slice() }}
+    ),
 
     orders as (
         select * from {{ ref("int_orders__valued") }} where cancelled_at is not null

@@ -7,7 +7,8 @@
                 "customers": "int_night__restated_customers",
                 "since": "started_at",
                 "unit": "instant",
-            }
+            },
+            "slices": {"rows_of": "fct_interactions", "rows_each": 10000000},
         },
     )
 }}
@@ -30,7 +31,9 @@ with
         }}
     ),
 
-    interactions as (select * from tonight where prompt_status <> 'system'),
+    interactions as (
+        select * from tonight where prompt_status <> 'system' and {{ is_in_slice() }}
+    ),
 
     page_views as (
         select interaction_type

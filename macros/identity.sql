@@ -73,6 +73,64 @@
     {%- endif %}
 {%- endmacro %}
 
+{#- Identifiers that can be reached from some by links, followed by the rules or not; more than these do no harm. Whole
+    select.
+
+    start           CTE with identifier_key
+    edges           relation of the links
+    assignments     relation of who is who: all of a customer are taken along, so that a long chain is few steps -#}
+{% macro hanging_together(start, edges, assignments) -%}
+    {{
+        return(
+            adapter.dispatch("hanging_together", "engagement_warehouse")(
+                start, edges, assignments
+            )
+        )
+    }}
+{%- endmacro %}
+
+{#- Everybody: not every engine can search. -#}
+{% macro default__hanging_together(start, edges, assignments) -%}
+    select identifier_key
+    from {{ start }}
+    union
+    select identifier_key
+    from {{ assignments }}
+{%- endmacro %}
+
+{% macro duckdb__hanging_together(start, edges, assignments) -%}
+    with recursive
+
+        steps as materialized(
+            select left_key as from_key, right_key as to_key, false as is_customer
+            from {{ edges }}
+            union all
+            select right_key as from_key, left_key as to_key, false as is_customer
+            from {{ edges }}
+            union all
+            select
+                identifier_key as from_key, customer_id as to_key, true as is_customer
+            from {{ assignments }}
+            union all
+            select
+                customer_id as from_key, identifier_key as to_key, false as is_customer
+            from {{ assignments }}
+        ),
+
+        reached as (
+            select identifier_key as node_key, false as is_customer
+            from {{ start }}
+            union
+            select steps.to_key as node_key, steps.is_customer
+            from reached
+            inner join steps on reached.node_key = steps.from_key
+        )
+
+    select node_key as identifier_key
+    from reached
+    where not is_customer
+{%- endmacro %}
+
 {#- Keyed hash of an identifier key: what the marts show instead of the identifier. `hash_key` is a column that
     holds the warehouse's private key. 128 bits of HMAC-like sha-256, as 32 hex digits. -#}
 {% macro identifier_hash(identifier_key, hash_key="hash_key") -%}

@@ -48,11 +48,10 @@ TABLES = {
 KILLED_AFTER = (
     "int_identity__combinations",
     "int_identity__edges",
-    "int_identity__components",
     "int_identity__groups",
     "int_identity__assignments",
 )
-IDENTITY = ("+int_identity__conflicts", "+int_identity__components")
+IDENTITY = ("+int_identity__conflicts",)
 TABLES_OF_IDENTITY = (
     "select table_name from duckdb_tables() where table_name like 'int\\_identity\\_\\_%' escape '\\'"
     " and table_name not like '%\\_\\_changes' escape '\\' order by 1"
@@ -151,7 +150,7 @@ def test_nights_resolve_what_a_full_build_does(tmp_path: Path, seed: int) -> Non
     full.night(NIGHTS[-1], is_full_refresh=True, select=IDENTITY)
 
     expected = dict(_contents(full.place.staging_file))
-    assert len(expected) == 10
+    assert len(expected) == 9
     assert len(expected["int_identity__conflicts"]) > GRAPHS / 10
     for table, rows in _contents(lived.place.staging_file):
         assert rows == expected[table], table

@@ -61,7 +61,8 @@ _LOOKED_UP = {
     name: SimpleNamespace(resource_type="model", name=name, database="staging", schema=schema, alias=name)
     for name, schema in (
         ("stg_finance__first_rates", "staging"),
-        ("int_identity__components", "intermediate"),
+        ("int_identity__assignments", "intermediate"),
+        ("int_identity__edges", "intermediate"),
     )
 }
 graph = SimpleNamespace(sources=_contract(), nodes=_LOOKED_UP)

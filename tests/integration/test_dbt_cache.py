@@ -7,11 +7,12 @@ taken for one that is not there, or identifiers that are blocked for none.
 from datetime import date, timedelta
 from pathlib import Path
 
-import bare_nights
 import pytest
 from bare_nights import BareWarehouse
 from dbt.adapters.base import BaseAdapter
 from nights import SAMPLE_END
+
+from orchestration import dbt
 
 
 @pytest.mark.slow
@@ -31,6 +32,5 @@ def test_no_schema_is_looked_up_while_models_are_built(
     day = date.fromisoformat(SAMPLE_END)
     warehouse.night(day)
     # as in a night, where a layer is an invocation of its own
-    monkeypatch.setattr(bare_nights, "_LAYERS", ("intermediate",))
-    warehouse.night(day + timedelta(days=1))
+    warehouse.night(day + timedelta(days=1), select=dbt.selection("intermediate"))
     assert not looked_up

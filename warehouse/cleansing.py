@@ -17,8 +17,8 @@ from warehouse.files import flush
 from warehouse.night import Warehouse
 from warehouse.quoting import identifier, literal
 
-# Tables that say what rows said before tonight, and the one that names in clear whom that concerns; a published
-# night needs none of them (macros/night.sql).
+# Tables that say what rows said before tonight, and the one that names in clear whom that concerns; a
+# published night needs none of them (macros/night.sql).
 _LOGS = "\\_\\_changes$|^int\\_night\\_\\_reclustered\\_identifiers$"
 # Tables that say whom tonight's arrivals concern: the erased, too.
 _CONCERNED = "^int_night\\_\\_"

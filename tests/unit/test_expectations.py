@@ -1007,7 +1007,8 @@ def test_nothing_personal_is_looked_at_for_examples() -> None:
             kwargs = expectation.configuration.kwargs
             examined = {kwargs.get(name) for name in ("column", "column_A", "column_B")}
             if query := kwargs.get("unexpected_rows_query"):
-                selected = re.search(r"offending as \(\n(?:.*\n)*?select\b(.*?)\bfrom\b", query, re.DOTALL)
+                asked = query.split("offending as materialized (\n", 1)[1]
+                selected = re.search(r"^select\b(.*?)\bfrom\b", asked, re.DOTALL | re.MULTILINE)
                 assert selected, query
                 examined |= set(re.findall(r"\w+", re.sub(r"filter \(where.*?\)", "", selected.group(1))))
                 examined -= {"count"}

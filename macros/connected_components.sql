@@ -143,6 +143,7 @@
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
 
+{#- Number of rows, asked of the database at once: `rows` is a relation, with a condition if wanted. -#}
 {% macro rows_counted(rows) -%}
     {{ return(run_query("select count(*) from " ~ rows).columns[0].values()[0]) }}
 {%- endmacro %}

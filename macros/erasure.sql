@@ -168,10 +168,7 @@
         {%- set erased = erased_keys_of(
             night_relation(stg_model(parent_of(table)[0]))
         ) -%}
-        {%- set query -%}
-            select count(*) from {{ erased }} where {{ is_unseen() }}
-        {%- endset -%}
-        {{ return(run_query(query).columns[0].values()[0] > 0) }}
+        {{ return(rows_counted(erased ~ " where " ~ is_unseen()) > 0) }}
     {%- endif -%}
     {{ return(false) }}
 {%- endmacro %}

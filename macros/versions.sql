@@ -28,10 +28,8 @@
         "orders",
         "order_returns",
     ] and execute and builds_on_last_night("stg_finance__first_rates") -%}
-        {%- set query -%}
-            select count(*) from {{ changes_of(night_relation("stg_finance__first_rates")) }} where {{ is_unseen() }}
-        {%- endset -%}
-        {{ return(run_query(query).columns[0].values()[0] > 0) }}
+        {%- set changes = changes_of(night_relation("stg_finance__first_rates")) -%}
+        {{ return(rows_counted(changes ~ " where " ~ is_unseen()) > 0) }}
     {%- endif -%}
     {{ return(false) }}
 {%- endmacro %}

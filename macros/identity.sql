@@ -24,31 +24,39 @@
 {#- Key of the strongest identifier that a row carries. `columns` are those of the identifier columns that its
     table has. Blocked values (role mailboxes, placeholders: seed blocked_identifiers) name nobody. -#}
 {% macro leading_identifier_key(columns) -%}
+    {%- set blocked = blocked_identifiers() -%}
     coalesce(
         {%- for type in identifier_types() if type in columns %}
-            {{ allowed_identifier(type) }}{{ "," if not loop.last }}
+            {{ allowed_identifier(type, blocked) }}{{ "," if not loop.last }}
         {%- endfor %}
     )
 {%- endmacro %}
 
-{#- Key of an identifier column unless its value is blocked. The seed is read when the model is compiled: it
-    holds a handful of rows, and a literal list costs nothing per row. -#}
-{% macro allowed_identifier(type, column=none) -%}
-    {%- set column = column or type -%}
-    {%- set blocked = [] -%}
+{#- The blocked values of every type, read when the model is compiled: a handful of rows, and a literal list costs
+    nothing per row. -#}
+{% macro blocked_identifiers() -%}
+    {%- set blocked = {} -%}
     {%- set seed = ref("blocked_identifiers") -%}
     {%- if execute and seed.schema and load_relation(seed) is not none -%}
         {%- set query -%}
-            select identifier_value from {{ seed }} where identifier_type = '{{ type }}' order by 1
+            select identifier_type, identifier_value from {{ seed }} order by 1, 2
         {%- endset -%}
-        {%- set blocked = run_query(query).columns[0].values() -%}
+        {%- for row in run_query(query).rows -%}
+            {%- do blocked.setdefault(row[0], []).append(row[1] | string) -%}
+        {%- endfor -%}
     {%- endif -%}
-    {%- if blocked | length > 0 -%}
+    {{ return(blocked) }}
+{%- endmacro %}
+
+{#- Key of an identifier column unless its value is among those of its type that are `blocked`. -#}
+{% macro allowed_identifier(type, blocked, column=none) -%}
+    {%- set column = column or type -%}
+    {%- if type in blocked -%}
         case
             when
                 {{ column }} not in (
-                    {%- for value in blocked %}
-                        '{{ escape_single_quotes(value | string) }}'{{ ", " if not loop.last }}
+                    {%- for value in blocked[type] %}
+                        '{{ escape_single_quotes(value) }}'{{ ", " if not loop.last }}
                     {% endfor -%}
                 )
             then {{ identifier_key(type, column) }}

@@ -76,7 +76,13 @@
 {% macro identity_hash(table) -%}
     {%- set columns = contract_table(table).columns -%}
     {%- if table == "referrals" -%}
-        {{ key_hash(allowed_identifier("customer_ref", "referrer_ref")) }}
+        {{
+            key_hash(
+                allowed_identifier(
+                    "customer_ref", blocked_identifiers(), "referrer_ref"
+                )
+            )
+        }}
     {%- else -%}
         {%- set found = [] -%}
         {%- for type in identifier_types() if type in columns -%}

@@ -102,6 +102,7 @@
 {#- tables of customers rather than of events are read whole in every night -#}
 {%- set whole = ["customers", "referrers", "referred"] %}
 {%- set is_night = builds_on_last_night() %}
+{%- set blocked = blocked_identifiers() %}
 
 with
 
@@ -111,9 +112,10 @@ with
                 '{{ name }}' as seen_in,
                 {%- for type in identifier_types() %}
                     {%- if columns is mapping and type in columns %}
-                        {{ allowed_identifier(type, columns[type]) }} as {{ type }},
+                        {{ allowed_identifier(type, blocked, columns[type]) }}
+                        as {{ type }},
                     {%- elif type in columns %}
-                        {{ allowed_identifier(type) }} as {{ type }},
+                        {{ allowed_identifier(type, blocked) }} as {{ type }},
                     {%- else %} cast(null as {{ dbt.type_string() }}) as {{ type }},
                     {%- endif %}
                 {%- endfor %}

@@ -15,6 +15,8 @@
 }}
 -- Links that another system resolved (a CRM merge, a login service): two identifiers of
 -- one person. Grain: one row per identity_links row whose ends are both allowed.
+{%- set blocked = blocked_identifiers() %}
+
 with
 
     links as (select * from {{ ref("stg_identity__links") }}),
@@ -25,14 +27,14 @@ with
             case
                 {%- for type in identifier_types() %}
                     when left_type = '{{ type }}'
-                    then {{ allowed_identifier(type, "left_value") }}
+                    then {{ allowed_identifier(type, blocked, "left_value") }}
                 {%- endfor %}
             end as left_key,
             left_type,
             case
                 {%- for type in identifier_types() %}
                     when right_type = '{{ type }}'
-                    then {{ allowed_identifier(type, "right_value") }}
+                    then {{ allowed_identifier(type, blocked, "right_value") }}
                 {%- endfor %}
             end as right_key,
             right_type,

@@ -39,7 +39,13 @@ def light_manifest(*, has_tests: bool = False) -> Manifest:
     Args:
         has_tests: Whether dbt's tests of data stay in it.
     """
-    manifest = dbt.project().load()
+    return _light_project(has_tests).load()
+
+
+@lru_cache
+def _light_project(has_tests: bool) -> dbt.Project:
+    project = dbt.project()
+    manifest = project.load()
     used = _used_macros()
     manifest.macros = {key: macro for key, macro in manifest.macros.items() if macro.name in used}
     for key, node in list(manifest.nodes.items()):
@@ -49,7 +55,7 @@ def light_manifest(*, has_tests: bool = False) -> Manifest:
             node.config.persist_docs = {}
             if node.resource_type == "model":
                 node.config.contract.enforced = node.contract.enforced = False
-    return manifest
+    return dbt.Project(project.manifest, manifest.to_msgpack())
 
 
 @lru_cache(maxsize=1)
@@ -93,12 +99,15 @@ def lightened() -> Iterator[None]:
     import dbt.task.run
     from dbt.adapters.duckdb.environments.local import LocalEnvironment
     from dbt.context.providers import ModelContext, RuntimeProvider
+    from dbt.contracts.graph.nodes import ParsedNode
     from dbt_common.clients import agate_helper, jinja
     from dbt_common.events.base_types import BaseEvent
     from dbt_common.events.event_manager import EventManager
 
     make, fire, compile_ = BaseEvent.__init__, EventManager.fire_event, jinja.MacroFuzzEnvironment.compile
     test_types = agate_helper.build_type_tester
+    # results without rows are never changed
+    nothing = agate_helper.empty_table()
 
     def make_heard(event: BaseEvent, *args: Any, **kwargs: Any) -> None:
         if type(event).__name__ == _HEARD:
@@ -149,6 +158,10 @@ def lightened() -> Iterator[None]:
             (EventManager, "fire_event", fire_heard),
             (jinja.MacroFuzzEnvironment, "compile", compile_once),
             (agate_helper, "build_type_tester", test_types_once),
+            (agate_helper, "empty_table", lambda: nothing),
+            # nobody reads the files of compiled SQL, and a graph that was parsed has no cycles
+            (ParsedNode, "write_node", lambda *_: None),
+            (dbt.compilation.Linker, "find_cycles", lambda _: None),
             (dbt.compilation, "generate_runtime_model_context", context_once),
             (dbt.task.run, "generate_runtime_model_context", context_once),
         ):

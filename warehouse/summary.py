@@ -166,11 +166,12 @@ _FACT_QUERIES: Mapping[str, str] = {
         from marts.fct_engagement_frequency where is_current
     """,
     "fct_engagement_context": """
+        with current_contexts as (select * from marts.fct_engagement_context where is_current)
         select
             context, cast(sum(interactions) as bigint) as interactions,
-            sum(interactions) / nullif(sum(sum(interactions)) over (), 0),
+            sum(interactions) / nullif((select sum(interactions) from current_contexts), 0),
             cast(sum(promotion_interactions) as bigint)
-        from marts.fct_engagement_context where is_current
+        from current_contexts
         group by context order by interactions desc, context
     """,
     "fct_engagement_volume": """

@@ -26,7 +26,8 @@ def customers(thresholds: Thresholds) -> list[Expectation]:
             ["identifiers"],
             """
             select customer_id, identifiers as unexpected_count, total as element_count
-            from (select customer_id, identifiers, sum(identifiers) over () as total from batch)
+            from batch
+            cross join (select sum(identifiers) as total from batch)
             where identifiers > :tolerated and identifiers > :share_max * total
             """,
             {

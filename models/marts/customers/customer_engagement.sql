@@ -193,7 +193,9 @@ with
             bands.band_name,
             bands.bands_version,
             count(*) over (partition by bands.tenure_band) as band_customers,
-            (select count(*) from measured) as all_customers,
+            (
+                select count(everybody.customer_id) from measured as everybody
+            ) as all_customers,
             {%- for dimension in dimensions %}
                 case
                     chosen.{{ dimension }}_measure_name

@@ -209,17 +209,22 @@ class BareWarehouse:
         self.place.forget_gathered()
         return night
 
-    def killed_night(self, as_of: date, *, after_models: int) -> None:
-        """Run a night in a child process that is killed (kill -9) once that many models are built."""
-        built = 0
+    def killed_night(
+        self, as_of: date, *, is_the_end: Callable[[str], bool], select: Sequence[str] = _EVERYTHING
+    ) -> bool:
+        """Run a night in a child process that is killed (kill -9), and return whether it was.
 
-        def count(_name: str) -> None:
-            nonlocal built
-            built += 1
-            if built > after_models:
+        Args:
+            as_of: Snapshot date.
+            is_the_end: Called with the name of every model once it is built; true kills the night.
+            select: What dbt builds, if not everything.
+        """
+
+        def kill(name: str) -> None:
+            if is_the_end(name):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        with in_child(lambda: self.night(as_of, on_built=count)) as child:
+        with in_child(lambda: self.night(as_of, on_built=kill, select=select)) as child:
             pass
-        # a night of fewer models comes to its end
         assert child.exit_code in (-signal.SIGKILL, 0)
+        return child.exit_code != 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import shutil
 import tempfile
@@ -187,11 +188,17 @@ def replay(history: History, folder: Path) -> BareWarehouse:
     for night, snapshot in enumerate(history.snapshots):
         land(history, night, warehouse.raw)
         if night in history.killed:
-            warehouse.killed_night(snapshot, after_models=history.killed[night])
+            warehouse.killed_night(snapshot, is_the_end=_after(history.killed[night]))
         warehouse.night(snapshot)
         if night in history.repeated:
             warehouse.night(snapshot)
     return warehouse
+
+
+def _after(models: int) -> Callable[[str], bool]:
+    """Return what is true once more than that many models are built; a night of fewer comes to its end."""
+    built = itertools.count(1)
+    return lambda _name: next(built) > models
 
 
 def full_refresh(history: History, folder: Path, raw: Path) -> BareWarehouse:

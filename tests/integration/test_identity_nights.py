@@ -9,14 +9,15 @@ from __future__ import annotations
 import csv
 import os
 import random
-import signal
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from operator import eq
 from pathlib import Path
 
 import duckdb
 import pytest
-from bare_nights import BareWarehouse, in_child
+from bare_nights import BareWarehouse
 
 pytestmark = pytest.mark.slow
 
@@ -123,16 +124,6 @@ def _contents(file: Path) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
             yield table, connection.execute(f"select * from intermediate.{table} order by all").fetchall()
 
 
-def _kill_night(warehouse: BareWarehouse, as_of: date, after: str) -> None:
-    def kill(name: str) -> None:
-        if name == after:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with in_child(lambda: warehouse.night(as_of, on_built=kill, select=IDENTITY)) as child:
-        pass
-    assert child.exit_code == -signal.SIGKILL
-
-
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_nights_resolve_what_a_full_build_does(tmp_path: Path, seed: int) -> None:
@@ -142,7 +133,8 @@ def test_nights_resolve_what_a_full_build_does(tmp_path: Path, seed: int) -> Non
         graphs.land(lived.raw, number)
         if number in (1, 2):
             # what a killed night has read arrives again, with more of the next day
-            _kill_night(lived, as_of, dice.choice(KILLED_AFTER))
+            last = dice.choice(KILLED_AFTER)
+            assert lived.killed_night(as_of, is_the_end=partial(eq, last), select=IDENTITY)
         if number != 1:
             night = lived.night(as_of, select=IDENTITY)
             assert (night.basis.last_as_of is None) == (number == 0)

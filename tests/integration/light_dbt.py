@@ -99,7 +99,6 @@ def lightened() -> Iterator[None]:
     import dbt.task.run
     from dbt.adapters.duckdb.environments.local import LocalEnvironment
     from dbt.context.providers import ModelContext, RuntimeProvider
-    from dbt.contracts.graph.nodes import ParsedNode
     from dbt_common.clients import agate_helper, jinja
     from dbt_common.events.base_types import BaseEvent
     from dbt_common.events.event_manager import EventManager
@@ -159,8 +158,7 @@ def lightened() -> Iterator[None]:
             (jinja.MacroFuzzEnvironment, "compile", compile_once),
             (agate_helper, "build_type_tester", test_types_once),
             (agate_helper, "empty_table", lambda: nothing),
-            # nobody reads the files of compiled SQL, and a graph that was parsed has no cycles
-            (ParsedNode, "write_node", lambda *_: None),
+            # a graph that was parsed has no cycles
             (dbt.compilation.Linker, "find_cycles", lambda _: None),
             (dbt.compilation, "generate_runtime_model_context", context_once),
             (dbt.task.run, "generate_runtime_model_context", context_once),

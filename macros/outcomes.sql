@@ -41,6 +41,12 @@
     }}
 {%- endmacro %}
 
+{#- Those of them that come or do not, told by 1 and 0. -#}
+{% macro outcome_conditions() -%} {{ return(["repurchase", "lapse"]) }} {%- endmacro %}
+
+{#- Those of them that are known of few customers. -#}
+{% macro rare_outcomes() -%} {{ return(["nps"]) }} {%- endmacro %}
+
 {% macro truth_value(condition) -%}
     case when {{ condition }} then 1 when not {{ condition }} then 0 end
 {%- endmacro %}

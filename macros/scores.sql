@@ -40,13 +40,18 @@
 {#- Mid-rank percentile (mid-rank - 0.5) / n of a measure among the n rows of its group that have one; null where there
     is none. Whole numbers up to the one division, so that equal data give equal digits.
 
-    measure   column of doubles
-    group     expression that rows to be compared have in common; none: all rows -#}
-{% macro mid_rank_percentile(measure, group=none) -%}
-    {%- set groups = "partition by " ~ group if group else "" -%}
+    measure     column of doubles
+    customers   how many rows of the group have it
+    group       expression that rows to be compared have in common; none: all rows -#}
+{% macro mid_rank_percentile(measure, customers, group=none) -%}
     {#- those before a row, and those up to and with its peers, by one sorting: the whole of the peers is in the
         default frame -#}
-    {%- set in_order = groups ~ " order by " ~ measure ~ " nulls last" -%}
+    {%- set in_order = (
+        ("partition by " ~ group ~ " " if group else "")
+        ~ "order by "
+        ~ measure
+        ~ " nulls last"
+    ) -%}
     case
         when {{ measure }} is not null
         then
@@ -55,7 +60,7 @@
                 + count(*) over ({{ in_order }})
                 - 1 as double
             )
-            / (2 * count({{ measure }}) over ({{ groups }}))
+            / (2 * {{ customers }})
     end
 {%- endmacro %}
 

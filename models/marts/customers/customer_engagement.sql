@@ -1,8 +1,7 @@
 -- Who is engaged, and why: every customer of the current snapshot with the measures,
 -- ranks and weights that make up the score, the tier with the acts that earned it,
--- where
--- the customer stands, and what the customer is worth. Percentiles are taken within the
--- tenure band, or among all where the band is small. Grain: one customer.
+-- where the customer stands, and what the customer is worth. Percentiles are taken
+-- within the tenure band, or among all where the band is small. Grain: one customer.
 {%- set dimensions = score_dimensions() %}
 {%- set stages = ["company", "content", "community"] %}
 {%- set tiers = ["low", "medium", "high", "highest"] %}
@@ -94,23 +93,26 @@ with
         group by days.customer_id
     ),
 
-    -- what days leave out: what renews itself is no act, and still worth something
-    told as (
+    felt as (
         select
             customer_id,
             sum({{ exact("sentiment") }}) as sentiment_sum,
-            count(sentiment) as sentiments_365,
-            sum(
-                case
-                    when prompt_status = 'system' and occurred_on > {{ quarter_before }}
-                    then revenue
-                end
-            ) as renewed_90,
-            sum(case when prompt_status = 'system' then revenue end) as renewed_365
+            count(*) as sentiments_365
         from {{ ref("fct_interactions") }}
-        where
-            occurred_on > {{ year_before }}
-            and (sentiment is not null or prompt_status = 'system')
+        where occurred_on > {{ year_before }} and sentiment is not null
+        group by customer_id
+    ),
+
+    -- what days leave out: what renews itself is no act, and still worth something
+    renewed as (
+        select
+            customer_id,
+            sum(
+                case when occurred_on > {{ quarter_before }} then revenue end
+            ) as revenue_90,
+            sum(revenue) as revenue_365
+        from {{ ref("fct_interactions") }}
+        where occurred_on > {{ year_before }} and prompt_status = 'system'
         group by customer_id
     ),
 
@@ -192,10 +194,6 @@ with
             bands.tenure_band,
             bands.band_name,
             bands.bands_version,
-            count(*) over (partition by bands.tenure_band) as band_customers,
-            (
-                select count(everybody.customer_id) from measured as everybody
-            ) as all_customers,
             {%- for dimension in dimensions %}
                 case
                     chosen.{{ dimension }}_measure_name
@@ -217,47 +215,100 @@ with
             < coalesce(bands.until_days, measured.tenure_days + 1)
     ),
 
-    ranked as (
+    band_sizes as (
         select
-            *,
+            tenure_band,
+            count(*) as band_customers,
             coalesce(
-                band_customers >= {{ threshold("score_band_customers") }}
+                count(*) >= {{ threshold("score_band_customers") }}
                 and tenure_band is not null,
                 false
-            ) as is_ranked_in_band,
+            ) as is_ranked_in_band
             {%- for dimension in dimensions %}
-                {{ mid_rank_percentile(dimension ~ "_measure", "tenure_band") }}
-                as {{ dimension }}_percentile_in_band,
-                {{ mid_rank_percentile(dimension ~ "_measure") }}
-                as {{ dimension }}_percentile_of_all {{ "," if not loop.last }}
+                , count({{ dimension }}_measure) as {{ dimension }}_customers
             {%- endfor %}
         from banded
+        group by tenure_band
+    ),
+
+    all_sizes as (
+        select
+            cast(sum(band_customers) as bigint) as all_customers,
+            count(case when not is_ranked_in_band then 1 end) as small_bands
+            {%- for dimension in dimensions %}
+                ,
+                cast(
+                    sum({{ dimension }}_customers) as bigint
+                ) as {{ dimension }}_customers
+            {%- endfor %}
+        from band_sizes
+    ),
+
+    ranked_in_band as (
+        select
+            banded.*,
+            coalesce(band_sizes.is_ranked_in_band, false) as is_ranked_in_band,
+            band_sizes.band_customers,
+            {%- for dimension in dimensions %}
+                {{
+                    mid_rank_percentile(
+                        "banded." ~ dimension ~ "_measure",
+                        "band_sizes." ~ dimension ~ "_customers",
+                        "banded.tenure_band",
+                    )
+                }} as {{ dimension }}_percentile_in_band {{ "," if not loop.last }}
+            {%- endfor %}
+        from banded
+        left join band_sizes on banded.tenure_band = band_sizes.tenure_band
+    ),
+
+    -- sorted only where a band is too small to be ranked by itself
+    ranked_among_all as (
+        select
+            banded.customer_id,
+            all_sizes.all_customers,
+            {%- for dimension in dimensions %}
+                {{
+                    mid_rank_percentile(
+                        "banded." ~ dimension ~ "_measure",
+                        "all_sizes." ~ dimension ~ "_customers",
+                    )
+                }} as {{ dimension }}_percentile_of_all {{ "," if not loop.last }}
+            {%- endfor %}
+        from banded
+        inner join all_sizes on all_sizes.small_bands > 0
     ),
 
     placed as (
         select
-            *,
+            ranked_in_band.*,
             case
-                when is_ranked_in_band then band_customers else all_customers
+                when ranked_in_band.is_ranked_in_band
+                then ranked_in_band.band_customers
+                else ranked_among_all.all_customers
             end as ranked_customers,
             {%- for dimension in dimensions %}
                 case
-                    when is_ranked_in_band
-                    then {{ dimension }}_percentile_in_band
-                    else {{ dimension }}_percentile_of_all
+                    when ranked_in_band.is_ranked_in_band
+                    then ranked_in_band.{{ dimension }}_percentile_in_band
+                    else ranked_among_all.{{ dimension }}_percentile_of_all
                 end as {{ dimension }}_percentile,
             {%- endfor %}
             {% for dimension in dimensions -%}
-                {{ dimension }}_weight {{ "+ " if not loop.last }}
+                ranked_in_band.{{ dimension }}_weight {{ "+ " if not loop.last }}
             {%- endfor %} as all_weights,
             {% for dimension in dimensions -%}
                 case
-                    when {{ dimension }}_measure is not null
-                    then {{ dimension }}_weight
+                    when ranked_in_band.{{ dimension }}_measure is not null
+                    then ranked_in_band.{{ dimension }}_weight
                     else 0
                 end {{ "+ " if not loop.last }}
             {%- endfor %} as known_weights
-        from ranked
+        from ranked_in_band
+        left join
+            ranked_among_all
+            on ranked_in_band.customer_id = ranked_among_all.customer_id
+            and not ranked_in_band.is_ranked_in_band
     ),
 
     contributed as (
@@ -328,9 +379,9 @@ with
                     nullif(lately.interactions_365, 0) as double
                 ) as {{ value }}_share_365,
             {%- endfor %}
-            cast(coalesce(told.sentiments_365, 0) as bigint) as sentiments_365,
-            cast(told.sentiment_sum as double)
-            / nullif(told.sentiments_365, 0) as mean_sentiment_365,
+            cast(coalesce(felt.sentiments_365, 0) as bigint) as sentiments_365,
+            cast(felt.sentiment_sum as double)
+            / nullif(felt.sentiments_365, 0) as mean_sentiment_365,
             answers.latest_csat_share,
             answers.latest_ces_share,
             answers.latest_nps_score,
@@ -347,11 +398,11 @@ with
             cast(coalesce(lately.orders_365, 0) as bigint) as orders_365,
             cast(
                 coalesce(lately.revenue_90, 0)
-                + coalesce(told.renewed_90, 0) as decimal(18, 4)
+                + coalesce(renewed.revenue_90, 0) as decimal(18, 4)
             ) as revenue_90,
             cast(
                 coalesce(lately.revenue_365, 0)
-                + coalesce(told.renewed_365, 0) as decimal(18, 4)
+                + coalesce(renewed.revenue_365, 0) as decimal(18, 4)
             ) as revenue_365,
             scored.prompt_known_interactions,
             scored.is_low_sample,
@@ -422,7 +473,8 @@ with
         inner join tiers on scored.customer_id = tiers.customer_id
         inner join journeys on scored.customer_id = journeys.customer_id
         left join lately on scored.customer_id = lately.customer_id
-        left join told on scored.customer_id = told.customer_id
+        left join felt on scored.customer_id = felt.customer_id
+        left join renewed on scored.customer_id = renewed.customer_id
         left join answers on scored.customer_id = answers.customer_id
     )
 

@@ -12,16 +12,22 @@
 }}
 -- Which kinds of engagement go with which outcomes: the customers of a closed snapshot
 -- by quintile of a feature at T, and by tier, against what they did in the window
--- after it.
--- Association, not cause. Grain: snapshot date, feature, outcome, segmentation and
--- segment. Ranks are counted from how many customers share a value, so that ties
--- share a
--- rank and a quintile, and no customer has to be sorted. Numbers of customers are added
--- up as doubles, which hold whole numbers exactly and cost half as much in a window. A
--- night counts again only the snapshots whose customers have changed.
+-- after it. Association, not cause. Grain: snapshot date, feature, outcome,
+-- segmentation and segment. Ranks are counted from how many customers share a value,
+-- so that ties share a rank and a quintile, and no customer has to be sorted. Numbers
+-- of customers are added up as doubles, which hold whole numbers exactly and cost half
+-- as much in a window. What comes or does not has two ranks, which follow from how
+-- many it came to. A night counts again only the snapshots whose customers have
+-- changed.
 {%- set customer_outcomes = ref("fct_customer_outcomes") %}
 {%- set series = [] %}
 {%- set outcomes = outcome_values() | list %}
+{%- set conditions = outcome_conditions() %}
+{%- set ranked_outcomes = outcomes | reject("in", conditions) | list %}
+{#- what is known of few customers is counted among these few -#}
+{%- set rare = rare_outcomes() %}
+{%- set common = outcomes | reject("in", rare) | list %}
+{%- set counted = {"everybody": common, "few": rare} %}
 {%- for feature in outcome_features() %}
     {%- for outcome in outcomes %}
         {%- do series.append((feature, outcome)) %}
@@ -57,7 +63,11 @@ with
                 , cast(counted.{{ feature }} as double) as {{ feature }}
             {%- endfor %}
             {%- for outcome, value in outcome_values().items() %}
-                , cast({{ value }} as decimal(18, 4)) as {{ outcome }}_value
+                ,
+                cast(
+                    {{ value }}
+                    as {{ "bigint" if outcome in conditions else "decimal(18, 4)" }}
+                ) as {{ outcome }}_value
             {%- endfor %}
         from {{ customer_outcomes }} as counted
         semi join changed on counted.snapshot_date = changed.snapshot_date
@@ -76,7 +86,9 @@ with
                 {{ loop.index }} as series_number,
                 '{{ feature }}' as feature,
                 '{{ outcome }}' as outcome,
-                '{{ feature if feature in populations else "everybody" }}' as population
+                '{{ feature if feature in populations else "everybody" }}'
+                as population,
+                {{ "true" if outcome in conditions else "false" }} as is_condition
                 {{ "union all" if not loop.last }}
         {% endfor -%}
     ),
@@ -87,6 +99,7 @@ with
             numbered.feature,
             numbered.outcome,
             numbered.population,
+            numbered.is_condition,
             features.dimension,
             features.features_version
         from numbered
@@ -96,7 +109,7 @@ with
 
     tier_series as (select series_number from series where feature = 'tier_number'),
 
-    {%- for outcome in outcomes %}
+    {%- for outcome in ranked_outcomes %}
 
         -- how many share a value of the outcome, among everybody and among those who
         -- have the features that may be missing
@@ -142,7 +155,7 @@ with
     {%- endfor %}
 
     outcome_variations as (
-        {%- for outcome in outcomes %}
+        {%- for outcome in ranked_outcomes %}
             {%- set outcome_loop = loop %}
             {%- for population in populations %}
                 select
@@ -174,13 +187,13 @@ with
     ranked as (
         select
             customers.*
-            {%- for outcome in outcomes %}
+            {%- for outcome in ranked_outcomes %}
                 {%- for population in populations %}
                     , {{ outcome }}_ranks.{{ outcome }}_rank_of_{{ population }}
                 {%- endfor %}
             {%- endfor %}
         from customers
-        {%- for outcome in outcomes %}
+        {%- for outcome in ranked_outcomes %}
             left join
                 {{ outcome }}_ranks
                 on customers.snapshot_date = {{ outcome }}_ranks.snapshot_date
@@ -188,51 +201,68 @@ with
                 = {{ outcome }}_ranks.{{ outcome }}_value
         {%- endfor %}
     ),
+    {%- for customers, counted_outcomes in counted.items() %}
 
-    -- customers who share the value of a feature, and what came of them
-    shared as (
-        {% for feature in outcome_features() -%}
-            {%- set population = feature if feature in populations else "everybody" -%}
+        -- customers who share the value of a feature, and what came of them
+        shared_by_{{ customers }} as (
+            {% for feature in outcome_features() -%}
+                {%- set population = (
+                    feature if feature in populations else "everybody"
+                ) -%}
+                select
+                    snapshot_date,
+                    {{ loop.index }} as feature_number,
+                    {{ feature }} as feature_value
+                    {%- for outcome in counted_outcomes %}
+                        ,
+                        count({{ outcome }}_value) as {{ outcome }}_customers,
+                        {%- if outcome in conditions %}
+                            count(
+                                case when {{ outcome }}_value = 1 then 1 end
+                            ) as {{ outcome }}_total
+                        {%- else %}
+                            sum({{ outcome }}_value) as {{ outcome }}_total,
+                            cast(
+                                sum({{ outcome }}_rank_of_{{ population }}) as bigint
+                            ) as {{ outcome }}_ranks
+                        {%- endif %}
+                    {%- endfor %}
+                from ranked
+                where
+                    {{ feature }} is not null
+                    {%- for outcome in counted_outcomes if customers == "few" %}
+                        {{ "and (" if loop.first else "or" }}
+                        {{ outcome }}_value is not null {{ ")" if loop.last }}
+                    {%- endfor %}
+                group by snapshot_date, {{ feature }} {{ "union all" if not loop.last }}
+            {% endfor -%}
+        ),
+
+        placed_among_{{ customers }} as (
             select
-                snapshot_date,
-                {{ loop.index }} as feature_number,
-                {{ feature }} as feature_value
-                {%- for outcome in outcomes %}
+                *
+                {%- for outcome in counted_outcomes %}
                     ,
-                    count({{ outcome }}_value) as {{ outcome }}_customers,
-                    sum({{ outcome }}_value) as {{ outcome }}_total,
                     cast(
-                        sum({{ outcome }}_rank_of_{{ population }}) as bigint
-                    ) as {{ outcome }}_ranks
+                        2 * sum(cast({{ outcome }}_customers as double)) over up_to
+                        - {{ outcome }}_customers as bigint
+                    ) as {{ outcome }}_twice_rank_less_one,
+                    cast(
+                        sum(cast({{ outcome }}_customers as double)) over whole
+                        as bigint
+                    ) as all_{{ outcome }}_customers
                 {%- endfor %}
-            from ranked
-            where {{ feature }} is not null
-            group by snapshot_date, {{ feature }} {{ "union all" if not loop.last }}
-        {% endfor -%}
-    ),
+            from shared_by_{{ customers }}
+            window
+                whole as (partition by snapshot_date, feature_number),
+                up_to as (
+                    partition by snapshot_date, feature_number
+                    order by feature_value
+                    rows between unbounded preceding and current row
+                )
+        ),
 
-    placed as (
-        select
-            *
-            {%- for outcome in outcomes %}
-                ,
-                cast(
-                    2 * sum(cast({{ outcome }}_customers as double)) over up_to
-                    - {{ outcome }}_customers as bigint
-                ) as {{ outcome }}_twice_rank_less_one,
-                cast(
-                    sum(cast({{ outcome }}_customers as double)) over whole as bigint
-                ) as all_{{ outcome }}_customers
-            {%- endfor %}
-        from shared
-        window
-            whole as (partition by snapshot_date, feature_number),
-            up_to as (
-                partition by snapshot_date, feature_number
-                order by feature_value
-                rows between unbounded preceding and current row
-            )
-    ),
+    {%- endfor %}
 
     held_against as (
         {% for outcome in outcomes -%}
@@ -242,8 +272,9 @@ with
                 + {{ loop.index }} as series_number,
                 feature_value,
                 {{ outcome }}_customers as customers,
-                {{ outcome }}_total as outcome_total,
-                {{ outcome }}_ranks as outcome_ranks,
+                cast({{ outcome }}_total as decimal(28, 4)) as outcome_total,
+                {{ outcome }}_{{ "total" if outcome in conditions else "ranks" }}
+                as outcome_ranks,
                 {{ outcome }}_twice_rank_less_one
                 - all_{{ outcome }}_customers as feature_rank,
                 cast(
@@ -253,7 +284,7 @@ with
                     ) as bigint
                 )
                 + 1 as quintile
-            from placed
+            from placed_among_{{ "few" if outcome in rare else "everybody" }}
             where {{ outcome }}_customers > 0 {{ "union all" if not loop.last }}
         {% endfor -%}
     ),
@@ -301,31 +332,59 @@ with
             min(feature_lowest) as feature_lowest,
             max(feature_highest) as feature_highest,
             sum(outcome_total) as outcome_total,
+            cast(sum(outcome_total) as bigint) as customers_it_came_to,
             sum(feature_squares) as feature_squares,
             sum(cross_products) as cross_products
         from parts
         group by snapshot_date, series_number
     ),
 
-    -- null where everybody shares one value
-    correlated as (
+    -- of n customers and k to whom it came, a condition's ranks are n - k and -k: their
+    -- products with ranks that add up to zero are n times the sum over the k, and their
+    -- squares add up to n * k * (n - k)
+    varied as (
         select
             everybody.snapshot_date,
             everybody.series_number,
-            cast(everybody.cross_products as double) / nullif(
-                sqrt(
-                    cast(everybody.feature_squares as double)
-                    * cast(outcome_variations.outcome_squares as double)
-                ),
-                0
-            ) as spearman
+            cast(everybody.feature_squares as double) as feature_squares,
+            case
+                when series.is_condition
+                then
+                    cast(everybody.customers as double)
+                    * cast(everybody.cross_products as double)
+                else cast(everybody.cross_products as double)
+            end as cross_products,
+            case
+                when series.is_condition
+                then
+                    cast(
+                        {{
+                            rank_product(
+                                "everybody.customers",
+                                "everybody.customers_it_came_to * (everybody.customers - everybody.customers_it_came_to)",
+                            )
+                        }}
+                        as double
+                    )
+                else cast(outcome_variations.outcome_squares as double)
+            end as outcome_squares
         from everybody
         inner join series on everybody.series_number = series.series_number
-        inner join
+        left join
             outcome_variations
             on everybody.snapshot_date = outcome_variations.snapshot_date
             and series.outcome = outcome_variations.outcome
             and series.population = outcome_variations.population
+    ),
+
+    -- null where everybody shares one value
+    correlated as (
+        select
+            snapshot_date,
+            series_number,
+            cross_products
+            / nullif(sqrt(feature_squares * outcome_squares), 0) as spearman
+        from varied
     ),
 
     segments as (

@@ -1,4 +1,4 @@
-"""Publish a night: a byte copy of the build file takes the place of the published one, whole or not at all.
+"""Publish a night: a copy of the build file takes the place of the published one, whole or not at all.
 
 A reader sees the old night or the new one, never something between: the copy is made under another name in
 the same folder, opened once, flushed to the disk and then renamed. The last few publications are kept beside
@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.files import flush
+from warehouse import files
 
 PUBLISHED_SCHEMAS = frozenset({"audit", "marts"})
 # What a night has written, for its checks; they are over when it is published.
@@ -104,10 +103,10 @@ def publish(build: Path, published: Path, kept: Path, edition: Edition, keep: in
     _checkpoint(build)
     kept.mkdir(mode=_FOLDER_MODE, exist_ok=True)
     with _temporary(published) as temporary:
-        shutil.copyfile(build, temporary)
+        files.copy(build, temporary)
         temporary.chmod(_MODE)
         _check(temporary)
-        flush(temporary)
+        files.flush(temporary)
         size = temporary.stat().st_size
         _link(temporary, kept / edition.file_name)
         _put_in_place(temporary, published)
@@ -165,7 +164,7 @@ def _put_in_place(temporary: Path, published: Path) -> None:
     # Somebody who wrote to the old file and died left a log that DuckDB would replay onto the new one.
     published.with_name(f"{published.name}.wal").unlink(missing_ok=True)
     temporary.replace(published)
-    flush(published.parent)
+    files.flush(published.parent)
 
 
 def _link(file: Path, target: Path) -> None:
@@ -179,11 +178,11 @@ def _link(file: Path, target: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         with _temporary(target) as copy:
-            shutil.copyfile(file, copy)
+            files.copy(file, copy)
             copy.chmod(_MODE)
-            flush(copy)
+            files.flush(copy)
             copy.replace(target)
-    flush(target.parent)
+    files.flush(target.parent)
 
 
 def _forget(kept: Path, latest: Edition, keep: int) -> None:

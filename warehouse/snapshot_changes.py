@@ -8,7 +8,6 @@ here: who is restated and why (`models/intermediate/night`).
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse import files
 from warehouse.night import Night, Warehouse
 from warehouse.quoting import identifier, literal
 
@@ -119,7 +119,7 @@ def _attach_published(connection: duckdb.DuckDBPyConnection, published: Path, wi
     try:
         connection.execute(f"attach {literal(published)} as published (read_only)")
     except duckdb.IOException:
-        shutil.copyfile(published, witness)
+        files.copy(published, witness)
         try:
             connection.execute(f"attach {literal(witness)} as published (read_only)")
         except duckdb.Error as error:

@@ -7,12 +7,12 @@ follows from it in SQL (`macros/night.sql`).
 from __future__ import annotations
 
 import re
-import shutil
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import duckdb
 
+from warehouse import files
 from warehouse.night import Basis, Warehouse
 
 _DAMAGED = re.compile(r"not a valid DuckDB database file|Corrupt database file|Failed to deserialize")
@@ -87,7 +87,7 @@ def _start_anew(warehouse: Warehouse) -> int:
         file.unlink(missing_ok=True)
         file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
     if warehouse.published.is_file():
-        shutil.copyfile(warehouse.published, warehouse.marts_file)
+        files.copy(warehouse.published, warehouse.marts_file)
     try:
         return _last_succeeded(warehouse)[1]
     except duckdb.Error:

@@ -32,7 +32,12 @@ def purchase_evidence(_: Thresholds) -> list[Expectation]:
             """
             select batch.interaction_id, batch.counted_interaction_id
             from batch
-            anti join marts.fct_interactions as interactions
+            anti join
+                (
+                    select interaction_id
+                    from marts.fct_interactions
+                    where source_table in (select counted_source_table from batch)
+                ) as interactions
                 on batch.counted_interaction_id = interactions.interaction_id
             where
                 batch.counted_source_table <> 'orders'

@@ -123,7 +123,7 @@ def test_a_truncated_copy_is_never_put_in_place(tmp_path: Path, build: Path, mon
         content = source.read_bytes()
         target.write_bytes(content[: len(content) // 2])
 
-    monkeypatch.setattr(publication.shutil, "copyfile", copy_half)
+    monkeypatch.setattr(publication.files, "copy", copy_half)
     with pytest.raises(PublicationError):
         publish(build, published)
     assert published.read_bytes() == before
@@ -138,7 +138,7 @@ def test_a_full_disk_leaves_readers_alone(tmp_path: Path, build: Path, monkeypat
         target.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publication.shutil, "copyfile", fail)
+    monkeypatch.setattr(publication.files, "copy", fail)
     with pytest.raises(OSError, match="No space"):
         publish(build, published)
     assert published.read_bytes() == before

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import great_expectations as gx
-from great_expectations.core.result_format import ResultFormat
-from great_expectations.data_context.types.base import ProgressBarsConfig
-
-from expectations.persisted_connections import persist_duckdb_connections
+from expectations.put_off import put_off
 from expectations.scope import CATALOG, Scope, every_row
+
+with put_off("altair", "scipy.stats"):
+    import great_expectations as gx
+    from great_expectations.core.result_format import ResultFormat
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    from expectations.persisted_connections import persist_duckdb_connections
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
